@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.vmckpt.spi;
+
+/** What an adapter may use while it claims. */
+public interface ClaimContext {
+  /** Copies files; here only asked what it can do. */
+  FileCloner cloner();
+}

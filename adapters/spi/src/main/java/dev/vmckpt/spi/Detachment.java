@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.vmckpt.spi;
+
+import java.util.List;
+
+/** What an adapter has brought to rest; lives from <em>detach</em> to <em>resume</em>. */
+public interface Detachment {
+  /**
+   * Reads what it needs of every resource it claimed. The target is frozen: this stands in the
+   * pause, and must take milliseconds.
+   */
+  List<Recorded> record(RecordContext context);
+
+  /**
+   * Undoes the detaching. Called exactly once, also when the snapshot failed before {@link
+   * #record}.
+   */
+  void resume();
+
+  /**
+   * Called when the target runs again and before the snapshot is committed: finishes what {@link
+   * #record} began, for example writes a disk out.
+   *
+   * @return how many bytes of disks lie in the snapshot's folder
+   */
+  long finish();
+}

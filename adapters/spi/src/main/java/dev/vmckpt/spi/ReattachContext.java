@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.vmckpt.spi;
+
+import dev.vmckpt.spi.remote.RemoteProcess;
+import java.nio.file.Path;
+import java.util.Map;
+
+/** What an adapter may use to make a resource again. */
+public interface ReattachContext {
+  RemoteProcess husk();
+
+  /** The folder of the snapshot; nothing in it may be changed. */
+  Path snapshot();
+
+  /**
+   * A folder of this restore's own, for copies the restored process works on; made at its first
+   * use.
+   */
+  Path work();
+
+  /** Whether saved disks go back under their original paths. */
+  boolean inPlace();
+
+  /** {@code --reattach KEY:VALUE}, by key; the keys are {@code fd:N} and the words of adapters. */
+  Map<String, String> reattach();
+
+  FileCloner cloner();
+
+  /** Tells the user how something came back that did not come back as it was. */
+  void note(String message);
+}

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.vmckpt.spi.image;
+
+/**
+ * One file of a snapshot's folder.
+ *
+ * @param bytes its length
+ * @param crc32c the checksum of its data: of the whole file, or for a sparse file of its extents in
+ *     ascending order
+ * @param modifiedNanos its modification time after the last write, in nanoseconds since 1970. A
+ *     file that still has it was not written since; any other is verified in full before it is used
+ */
+public record FileEntry(long bytes, int crc32c, long modifiedNanos) {}
