@@ -18,6 +18,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -75,7 +76,7 @@ public final class RecordJson {
       if (parser.nextToken() != null) {
         throw root.wrong("goes on after its end");
       }
-      return type.cast(value);
+      return Objects.requireNonNull(type.cast(value));
     } catch (JsonProcessingException e) {
       throw new SnapshotException(
           SnapshotException.Fault.CORRUPT, source + " is not JSON: " + e.getOriginalMessage(), e);
