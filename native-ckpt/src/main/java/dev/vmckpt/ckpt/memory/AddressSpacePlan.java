@@ -18,8 +18,8 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What is to become of every area of an address space. Made while the target runs, from {@code smaps}; looks
- * and does not touch.
+ * What is to become of every area of an address space. Made while the target runs, from {@code
+ * smaps}; looks and does not touch.
  */
 public final class AddressSpacePlan {
   private static final int PROT_WRITE = 2;
@@ -36,8 +36,7 @@ public final class AddressSpacePlan {
    * @param found its areas
    * @param descriptors what it has open, to find the descriptor behind a shared mapping
    */
-  public AddressSpacePlan(
-      int pid, List<ProcArea> found, List<DescriptorResource> descriptors) {
+  public AddressSpacePlan(int pid, List<ProcArea> found, List<DescriptorResource> descriptors) {
     this.pid = pid;
     for (ProcArea area : found) {
       if (isKernelArea(area)) {
@@ -79,7 +78,9 @@ public final class AddressSpacePlan {
     return refusals;
   }
 
-  /** What {@code inspect} says: one line for each area as {name, path, summary, refusal, remedy}. */
+  /**
+   * What {@code inspect} says: one line for each area as {name, path, summary, refusal, remedy}.
+   */
   public List<@Nullable String[]> describe() {
     List<@Nullable String[]> lines = new ArrayList<>();
     for (AreaPlan area : areas) {
@@ -97,7 +98,8 @@ public final class AddressSpacePlan {
     for (AreaPlan area : areas) {
       if ((area.area().protection() & PROT_EXEC) != 0) {
         String path = area.area().path();
-        boolean library = path.contains("/libc.") || path.contains("/libc-") || path.contains("musl");
+        boolean library =
+            path.contains("/libc.") || path.contains("/libc-") || path.contains("musl");
         code.add(library ? 0 : code.size(), new long[] {area.area().start(), area.area().end()});
       }
     }
@@ -143,23 +145,34 @@ public final class AddressSpacePlan {
     String path = area.path();
     if (flags.contains("ht")) {
       return AreaPlan.refused(
-          area, "huge pages (hugetlbfs)", "huge pages of hugetlbfs cannot be carried yet",
+          area,
+          "huge pages (hugetlbfs)",
+          "huge pages of hugetlbfs cannot be carried yet",
           "use transparent huge pages (for QEMU: no -mem-path on hugetlbfs)");
     }
     if (flags.contains("ss")) {
       return AreaPlan.refused(
-          area, "a shadow stack", "a shadow stack cannot be carried yet",
+          area,
+          "a shadow stack",
+          "a shadow stack cannot be carried yet",
           "start the program with GLIBC_TUNABLES=glibc.cpu.x86_shstk=off");
     }
     if (flags.contains("um") || flags.contains("uw") || flags.contains("ui")) {
       return AreaPlan.refused(
-          area, "watched by userfaultfd", "another program handles its page faults",
+          area,
+          "watched by userfaultfd",
+          "another program handles its page faults",
           "end that migration or tracking first");
     }
-    if (flags.contains("io") || flags.contains("pf") || path.startsWith("anon_inode:")
-        || path.startsWith("/[aio]") || path.startsWith("/dev/") && !path.equals("/dev/zero") && !path.startsWith("/dev/shm/")) {
+    if (flags.contains("io")
+        || flags.contains("pf")
+        || path.startsWith("anon_inode:")
+        || path.startsWith("/[aio]")
+        || path.startsWith("/dev/") && !path.equals("/dev/zero") && !path.startsWith("/dev/shm/")) {
       return AreaPlan.refused(
-          area, "a device's memory", "it is the memory of a device or of the kernel, and no adapter carries it",
+          area,
+          "a device's memory",
+          "it is the memory of a device or of the kernel, and no adapter carries it",
           path.startsWith("/[aio]")
               ? "use threads instead of Linux AIO (for QEMU: aio=threads)"
               : "detach the device from the target");
@@ -174,36 +187,54 @@ public final class AddressSpacePlan {
     String path = area.path();
     if (path.equals("/dev/zero") && area.deleted()) {
       return AreaPlan.carried(
-          area, Content.SHARED, Source.SHARED_ANONYMOUS, null, "shared memory, copied in the pause");
+          area,
+          Content.SHARED,
+          Source.SHARED_ANONYMOUS,
+          null,
+          "shared memory, copied in the pause");
     }
     if (path.startsWith("/memfd:")) {
       for (DescriptorResource descriptor : descriptors) {
         if (descriptor.stat().inode() == area.inode() && descriptor.link().startsWith("/memfd:")) {
           return new AreaPlan(
-              area, Content.NOTHING, Source.DESCRIPTOR, null, descriptor.fd().number(),
-              "maps " + descriptor.name(), null, null);
+              area,
+              Content.NOTHING,
+              Source.DESCRIPTOR,
+              null,
+              descriptor.fd().number(),
+              "maps " + descriptor.name(),
+              null,
+              null);
         }
       }
       return AreaPlan.carried(
-          area, Content.SHARED, Source.SHARED_ANONYMOUS, null,
+          area,
+          Content.SHARED,
+          Source.SHARED_ANONYMOUS,
+          null,
           "a memfd without a descriptor, comes back as shared memory");
     }
     if (path.startsWith("/SYSV")) {
       return AreaPlan.refused(
-          area, "System V shared memory", "System V shared memory cannot be carried yet",
+          area,
+          "System V shared memory",
+          "System V shared memory cannot be carried yet",
           "use POSIX shared memory or a file");
     }
-    boolean mayWrite =
-        (area.protection() & PROT_WRITE) != 0 || area.vmFlags().contains("mw");
+    boolean mayWrite = (area.protection() & PROT_WRITE) != 0 || area.vmFlags().contains("mw");
     FileIdentity file = identify(area);
     if (file == null || area.deleted()) {
       return AreaPlan.refused(
-          area, "a shared mapping of a deleted file", "its file is gone, and others may share it",
+          area,
+          "a shared mapping of a deleted file",
+          "its file is gone, and others may share it",
           "keep the file while the target runs");
     }
     if (mayWrite && (area.protection() & PROT_WRITE) != 0) {
       return AreaPlan.refused(
-          area, "a shared mapping of a file", "it writes to a file that others may write to as well",
+          area,
+          "a shared mapping of a file",
+          "it writes to a file that others may write to as well",
           "map it privately, or use a memfd (for QEMU: memory-backend-memfd)");
     }
     return AreaPlan.carried(
@@ -213,13 +244,19 @@ public final class AddressSpacePlan {
   private AreaPlan planPrivateFile(ProcArea area) {
     if (mapsImage(area)) {
       return AreaPlan.carried(
-          area, Content.OWN_AND_IMAGE, Source.ANONYMOUS, null,
+          area,
+          Content.OWN_AND_IMAGE,
+          Source.ANONYMOUS,
+          null,
           "private memory, partly still in the image it was restored from");
     }
     FileIdentity file = area.deleted() ? null : identify(area);
     if (file == null) {
       return AreaPlan.carried(
-          area, Content.WHOLE_FILE, Source.ANONYMOUS, null,
+          area,
+          Content.WHOLE_FILE,
+          Source.ANONYMOUS,
+          null,
           "its file was deleted or replaced: its content is saved");
     }
     return AreaPlan.carried(area, Content.OWN, Source.FILE, file, "its file, and what it changed");

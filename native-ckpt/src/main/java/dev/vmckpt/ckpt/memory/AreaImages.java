@@ -13,7 +13,10 @@ import org.jspecify.annotations.Nullable;
 final class AreaImages {
   private static final String NAMED = "[anon:";
 
-  /** The flags of /proc/PID/smaps that somebody set and that have to be set again (proc_pid_smaps(5)). */
+  /**
+   * The flags of /proc/PID/smaps that somebody set and that have to be set again
+   * (proc_pid_smaps(5)).
+   */
   private static final List<String> KEPT =
       List.of("gd", "lo", "lf", "dc", "wf", "dd", "hg", "nh", "mg", "sr", "rr", "nr", "mw", "ac");
 

@@ -6,7 +6,10 @@ import dev.vmckpt.ckpt.raw.Sys;
 import dev.vmckpt.spi.error.Errno;
 import dev.vmckpt.spi.remote.Nr;
 
-/** A mapped file of a target, opened through {@code /proc/PID/map_files}: where it holds data, and its bytes. */
+/**
+ * A mapped file of a target, opened through {@code /proc/PID/map_files}: where it holds data, and
+ * its bytes.
+ */
 final class FileData implements AutoCloseable {
   private static final int SEEK_DATA = 3;
   private static final int SEEK_HOLE = 4;
@@ -17,11 +20,11 @@ final class FileData implements AutoCloseable {
   private final String path;
 
   /**
-   * @throws dev.vmckpt.spi.error.SyscallException if it may not be opened: needs CAP_CHECKPOINT_RESTORE
+   * @throws dev.vmckpt.spi.error.SyscallException if it may not be opened: needs
+   *     CAP_CHECKPOINT_RESTORE
    */
   FileData(int pid, long start, long end) {
-    path =
-        "/proc/" + pid + "/map_files/" + Long.toHexString(start) + "-" + Long.toHexString(end);
+    path = "/proc/" + pid + "/map_files/" + Long.toHexString(start) + "-" + Long.toHexString(end);
     NativeBuffer text = NativeBuffer.ofText(path);
     fd = (int) Sys.call("open", path, Nr.OPENAT, -100, text.address(), O_RDONLY_CLOEXEC);
   }

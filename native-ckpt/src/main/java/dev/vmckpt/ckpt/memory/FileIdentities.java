@@ -14,7 +14,9 @@ public final class FileIdentities {
   /** The identity of the file at a path. */
   public static FileIdentity of(Path path) throws IOException {
     return new FileIdentity(
-        path.toString(), Files.size(path), Files.getLastModifiedTime(path).to(TimeUnit.NANOSECONDS));
+        path.toString(),
+        Files.size(path),
+        Files.getLastModifiedTime(path).to(TimeUnit.NANOSECONDS));
   }
 
   /** What is wrong with the file now, or an empty text if it is the one that was seen. */

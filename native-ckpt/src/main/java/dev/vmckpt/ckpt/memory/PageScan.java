@@ -8,8 +8,8 @@ import dev.vmckpt.spi.error.SyscallException;
 import dev.vmckpt.spi.remote.Nr;
 
 /**
- * Finds the pages of a process that are its own: anonymous ones, and pages of private file mappings that
- * were written to. By the PAGEMAP_SCAN ioctl of {@code /proc/PID/pagemap} (Linux 6.7,
+ * Finds the pages of a process that are its own: anonymous ones, and pages of private file mappings
+ * that were written to. By the PAGEMAP_SCAN ioctl of {@code /proc/PID/pagemap} (Linux 6.7,
  * Documentation/admin-guide/mm/pagemap.rst), else by reading that file entry by entry.
  */
 public final class PageScan implements AutoCloseable {
@@ -106,7 +106,13 @@ public final class PageScan implements AutoCloseable {
       int wanted = (int) Math.min(perRead, (end - at) / PAGE);
       long got =
           Sys.tryCall(
-              Nr.PREAD64, fd, found.address(), (long) wanted * Long.BYTES, at / PAGE * Long.BYTES, 0, 0);
+              Nr.PREAD64,
+              fd,
+              found.address(),
+              (long) wanted * Long.BYTES,
+              at / PAGE * Long.BYTES,
+              0,
+              0);
       if (got <= 0) {
         throw new SyscallException(
             "read", got == 0 ? Errno.ESRCH : (int) -got, "/proc/" + pid + "/pagemap");

@@ -18,7 +18,8 @@ import java.nio.file.StandardOpenOption;
 import java.util.zip.CRC32C;
 
 /**
- * The file of pages {@code memory/PID} and, beside it, the table of its extents {@code memory/PID.extents}.
+ * The file of pages {@code memory/PID} and, beside it, the table of its extents {@code
+ * memory/PID.extents}.
  *
  * <pre>
  * memory/PID           0 "VMCKPTPG"   8 format u32   12 page size u32   16 CRC32C of bytes 0–15 u32
@@ -193,7 +194,8 @@ public final class PagesFile {
     }
     for (int i = 0; i < magic.length; i++) {
       if (head.get(i) != magic[i]) {
-        throw new SnapshotException(Fault.FOREIGN, file + " was not written by vmckpt, or is damaged at its start");
+        throw new SnapshotException(
+            Fault.FOREIGN, file + " was not written by vmckpt, or is damaged at its start");
       }
     }
     int format = head.getInt(8);

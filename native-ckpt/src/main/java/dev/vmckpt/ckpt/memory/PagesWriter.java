@@ -29,11 +29,11 @@ import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Writes the pages of one process into its file of pages: read once, checksummed and searched for zero pages
- * on the way, by as many threads as there are processors.
+ * Writes the pages of one process into its file of pages: read once, checksummed and searched for
+ * zero pages on the way, by as many threads as there are processors.
  *
- * <p>Shared areas must be written by {@link #copyShared} inside the pause; all others by {@link #write}, from
- * a forked child or, inside the pause, from the target itself.
+ * <p>Shared areas must be written by {@link #copyShared} inside the pause; all others by {@link
+ * #write}, from a forked child or, inside the pause, from the target itself.
  */
 public final class PagesWriter implements AutoCloseable {
   private static final int CHUNK = 1 << 20;
@@ -100,7 +100,10 @@ public final class PagesWriter implements AutoCloseable {
     for (AreaPlan area : plan.areas()) {
       if (area.content() == Content.SHARED) {
         try (FileData data = new FileData(pid, area.area().start(), area.area().end())) {
-          place(area, data.find(area.area().start(), area.area().end(), area.area().offset()), chunks);
+          place(
+              area,
+              data.find(area.area().start(), area.area().end(), area.area().offset()),
+              chunks);
         }
       }
     }
@@ -126,7 +129,11 @@ public final class PagesWriter implements AutoCloseable {
    * @throws FailureException if the file cannot be written, for example because the disk is full
    */
   public void write(
-      int pid, int original, AddressSpacePlan plan, boolean pagemapScan, ProgressListener progress) {
+      int pid,
+      int original,
+      AddressSpacePlan plan,
+      boolean pagemapScan,
+      ProgressListener progress) {
     List<Chunk> chunks = new ArrayList<>();
     long bytes = 0;
     try (PageScan scan = new PageScan(pid, pagemapScan);
@@ -186,7 +193,8 @@ public final class PagesWriter implements AutoCloseable {
    * @param files is told the checksums of both files
    * @return the areas, ascending
    */
-  public List<AreaImage> finish(AddressSpacePlan plan, Map<Integer, Integer> fileIds, Map<String, FileEntry> files)
+  public List<AreaImage> finish(
+      AddressSpacePlan plan, Map<Integer, Integer> fileIds, Map<String, FileEntry> files)
       throws IOException {
     file.setLength(end);
     List<Extent> extents = new ArrayList<>();
@@ -206,7 +214,12 @@ public final class PagesWriter implements AutoCloseable {
     for (AreaPlan area : plan.areas()) {
       Placed place = placed.get(area.area());
       int descriptor = area.descriptor() < 0 ? -1 : fileIds.getOrDefault(area.descriptor(), -1);
-      images.add(AreaImages.of(area, descriptor, place == null ? 0 : place.imageOffset(), place == null ? 0 : place.dataBytes()));
+      images.add(
+          AreaImages.of(
+              area,
+              descriptor,
+              place == null ? 0 : place.imageOffset(),
+              place == null ? 0 : place.dataBytes()));
     }
     return images;
   }
@@ -232,7 +245,9 @@ public final class PagesWriter implements AutoCloseable {
     file.close();
   }
 
-  /** One pass over a list of chunks by several threads, each taking the next that nobody has taken. */
+  /**
+   * One pass over a list of chunks by several threads, each taking the next that nobody has taken.
+   */
   private final class Pass implements Runnable {
     private final ProcessMemory memory;
     private final List<Chunk> chunks;

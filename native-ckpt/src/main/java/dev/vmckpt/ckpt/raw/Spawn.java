@@ -6,8 +6,8 @@ import com.sun.jna.NativeLibrary;
 import dev.vmckpt.spi.error.SyscallException;
 
 /**
- * Starts a process that can be traced. {@link ProcessBuilder} will not do: the JVM's own reaper would take
- * the ptrace stops of its children.
+ * Starts a process that can be traced. {@link ProcessBuilder} will not do: the JVM's own reaper
+ * would take the ptrace stops of its children.
  */
 public final class Spawn {
   static {

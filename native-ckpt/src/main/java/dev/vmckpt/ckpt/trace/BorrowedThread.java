@@ -35,6 +35,8 @@ public final class BorrowedThread implements RemoteProcess, AutoCloseable {
   private final Registers resumed = new Registers();
   private final Registers work = new Registers();
   private final long mask;
+  private final byte[] xstateAtStop;
+  private final Registers registersForImage;
   private final byte[] overwritten;
   private boolean usable = true;
 
@@ -59,8 +61,11 @@ public final class BorrowedThread implements RemoteProcess, AutoCloseable {
     Registers afterDeath = new Registers();
     afterDeath.copyFrom(resumed);
     // rt_sigreturn makes the kernel forget how far an interrupted call had come: it begins anew.
-    afterDeath.finishInterruptedCall(true);
-    resumed.finishInterruptedCall(false);
+    boolean signalPending = thread.hasDeliverableSignal(mask);
+    afterDeath.finishInterruptedCall(true, signalPending);
+    resumed.finishInterruptedCall(false, signalPending);
+    xstateAtStop = xstate;
+    registersForImage = afterDeath;
     overwritten = memory.read(place.start(), InjectionPlace.BYTES);
     long frame = place.frame().value();
     memory.write(
@@ -89,6 +94,21 @@ public final class BorrowedThread implements RemoteProcess, AutoCloseable {
     exit.set(Registers.RSP, place.frame().value());
     return SignalFrame.encode(
         place.exitFrame().value(), gadgets.signalReturn().value(), exit, new byte[0], ALL_SIGNALS);
+  }
+
+  /** The thread's registers as they go into an image: interrupted calls begin anew. */
+  public byte[] registers() {
+    return registersForImage.toBytes();
+  }
+
+  /** The thread's extended state, in XSAVE's standard format. */
+  public byte[] xstate() {
+    return xstateAtStop;
+  }
+
+  /** The signals the thread blocks when it is not borrowed. */
+  public long signalMask() {
+    return mask;
   }
 
   @Override

@@ -14,9 +14,9 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A process of our own making that a target is rebuilt in. It is killed when we die (PTRACE_O_EXITKILL), so
- * calls are made in it the fast way: a loop of machine code in a workspace mapped into it takes system calls
- * from a table.
+ * A process of our own making that a target is rebuilt in. It is killed when we die
+ * (PTRACE_O_EXITKILL), so calls are made in it the fast way: a loop of machine code in a workspace
+ * mapped into it takes system calls from a table.
  *
  * <pre>
  * workspace   0 the loop (a page)   4096 the table, 64 bytes a call   + TABLE_BYTES the arena   end − 4096 scratch
@@ -33,7 +33,7 @@ public final class Husk implements RemoteProcess {
   private static final byte[] LOOP =
       HexFormat.of()
           .parseHex(
-              "488b03488b7b08488b7310488b53184c8b53204c8b43284c8b4b300f05488943384883c34049ffcc75dacc");
+              "488b03488b7b08488b7310488b53184c8b53204c8b43284c8b4b300f05488943384883c34049ffcc75d6cc");
 
   private static final int TABLE_OFFSET = 4096;
   private static final int CALL_BYTES = 64;
@@ -53,12 +53,14 @@ public final class Husk implements RemoteProcess {
   private final List<String[]> named = new ArrayList<>();
   private final Registers registers = new Registers();
   private Tracee current;
+  private final int innerPid;
   private int calls;
   private int arena = ARENA_OFFSET;
   private @Nullable Tracee born;
 
-  private Husk(Tracee leader, RemoteAddress workspace, ProcessMemory memory) {
+  private Husk(Tracee leader, int innerPid, RemoteAddress workspace, ProcessMemory memory) {
     this.leader = leader;
+    this.innerPid = innerPid;
     current = leader;
     this.workspace = workspace;
     this.memory = memory;
@@ -84,7 +86,7 @@ public final class Husk implements RemoteProcess {
     memory.write(workspace, LOOP);
     long made = plainCall(tracee, gadget, Nr.MPROTECT, workspace.value(), TABLE_OFFSET, 5, 0, 0, 0);
     Sys.check("mprotect", "a workspace at " + workspace, made);
-    return new Husk(tracee, workspace, memory);
+    return new Husk(tracee, tracee.number(), workspace, memory);
   }
 
   /** The options that children of a husk are traced with. */
@@ -102,14 +104,26 @@ public final class Husk implements RemoteProcess {
     return tracee.awaitInterrupt(System.nanoTime() + 10_000_000_000L) ? tracee : null;
   }
 
-  /** The same workspace in a copy of this husk that it has just made of itself. */
-  public Husk child(Tracee tracee) {
-    return new Husk(tracee, workspace, new ProcessMemory(tracee.number()));
+  /**
+   * The same workspace in a copy of this husk that it has just made of itself.
+   *
+   * @param inner the copy's number in its own pid namespace
+   */
+  public Husk child(Tracee tracee, int inner) {
+    return new Husk(tracee, inner, workspace, new ProcessMemory(tracee.number()));
   }
 
   /** Makes one call by a {@code syscall} instruction of the process' own, without the workspace. */
   public static long plainCall(
-      Tracee tracee, RemoteAddress gadget, int number, long a, long b, long c, long d, long e, long f) {
+      Tracee tracee,
+      RemoteAddress gadget,
+      int number,
+      long a,
+      long b,
+      long c,
+      long d,
+      long e,
+      long f) {
     Registers registers = new Registers();
     tracee.getRegisters(registers);
     registers.set(Registers.RIP, gadget.value());
@@ -139,6 +153,11 @@ public final class Husk implements RemoteProcess {
   /** The thread that the next calls are made in. */
   public void use(Tracee thread) {
     current = thread;
+  }
+
+  /** Its number in its own pid namespace. */
+  public int innerPid() {
+    return innerPid;
   }
 
   public RemoteAddress workspace() {
@@ -181,31 +200,39 @@ public final class Husk implements RemoteProcess {
   }
 
   /**
-   * Puts a call that must succeed into the table; it is made by {@link #flush} at the latest. Calls are made
-   * in the order they were put.
+   * Opens a file in it.
+   *
+   * @return its descriptor there
+   */
+  public int open(String path, int flags) {
+    flush();
+    write(scratch(), java.util.Arrays.copyOf(utf8(path), utf8(path).length + 1));
+    return (int) call("open", path, Nr.OPENAT, -100, scratch().value(), flags);
+  }
+
+  private static byte[] utf8(String text) {
+    return text.getBytes(java.nio.charset.StandardCharsets.UTF_8);
+  }
+
+  /**
+   * Puts a call that must succeed into the table; it is made by {@link #flush} at the latest. Calls
+   * are made in the order they were put.
    */
   public void queue(String name, String subject, int number, long... arguments) {
-    if (calls == MAX_CALLS) {
-      flush();
-    }
     enter(name, subject, number, arguments);
+    flushIfFull();
   }
 
   /** Puts a call into the table that may fail. */
   public void queueOptional(int number, long... arguments) {
-    if (calls == MAX_CALLS) {
-      flush();
-    }
     enter(null, "", number, arguments);
+    flushIfFull();
   }
 
   /** Copies bytes into the arena, where they stay until the next {@link #flush}. */
   public long place(byte[] bytes) {
     if (arena + bytes.length > SCRATCH_OFFSET) {
-      flush();
-      if (arena + bytes.length > SCRATCH_OFFSET) {
-        throw new FailureException("an argument of " + bytes.length + " bytes has no room");
-      }
+      throw new FailureException("an argument of " + bytes.length + " bytes has no room");
     }
     RemoteAddress at = workspace.plus(arena);
     memory.write(at, bytes);
@@ -215,8 +242,8 @@ public final class Husk implements RemoteProcess {
 
   /** Copies a text into the arena, with the zero behind it that C expects. */
   public long place(String text) {
-    byte[] utf8 = text.getBytes(java.nio.charset.StandardCharsets.UTF_8);
-    return place(java.util.Arrays.copyOf(utf8, utf8.length + 1));
+    byte[] bytes = utf8(text);
+    return place(java.util.Arrays.copyOf(bytes, bytes.length + 1));
   }
 
   /**
@@ -240,17 +267,29 @@ public final class Husk implements RemoteProcess {
   /**
    * Makes a call that makes a new thread or process.
    *
-   * @return it, stopped at its beginning, with all signals blocked; or minus the errno in {@code error}
+   * @return it, stopped at its beginning, with all signals blocked; or minus the errno in {@code
+   *     error}
    */
   public @Nullable Tracee tryClone(long[] error, int number, long... arguments) {
     born = null;
-    error[0] = tryCall(number, arguments);
+    // Not through tryCall: what was placed in the arena for this call must still be there.
+    enter(null, "", number, arguments);
+    execute();
+    error[0] = result(calls - 1);
+    reset();
     Tracee child = born;
     if (child != null) {
       child.await();
       child.setSignalMask(ALL_SIGNALS);
     }
     return child;
+  }
+
+  /** Only between calls: what a call refers to must still lie in the arena when it is made. */
+  private void flushIfFull() {
+    if (calls == MAX_CALLS || arena > ARENA_OFFSET + (SCRATCH_OFFSET - ARENA_OFFSET) / 2) {
+      flush();
+    }
   }
 
   private void enter(@Nullable String name, String subject, int number, long[] a) {

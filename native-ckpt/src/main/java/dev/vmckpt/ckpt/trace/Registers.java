@@ -43,6 +43,12 @@ public final class Registers {
   /** The code segment of a 64-bit program (arch/x86/include/asm/segment.h). */
   private static final long USER_CS = 0x33;
 
+  /**
+   * semop, rt_sigtimedwait, io_getevents, semtimedop, epoll_wait, epoll_pwait, io_pgetevents,
+   * epoll_pwait2: they return EINTR for a mere stop.
+   */
+  private static final int[] NEVER_RESTARTED = {65, 128, 208, 220, 232, 281, 333, 441};
+
   private static final int ERESTARTSYS = -512;
   private static final int ERESTARTNOINTR = -513;
   private static final int ERESTARTNOHAND = -514;
@@ -104,7 +110,7 @@ public final class Registers {
    *     re-issues the original call, the only way once the kernel's memory of it is gone; false
    *     calls restart_syscall
    */
-  void finishInterruptedCall(boolean anew) {
+  void finishInterruptedCall(boolean anew, boolean signalPending) {
     long call = get(ORIG_RAX);
     long result = get(RAX);
     if (call >= 0 && result < 0 && result >= ERESTART_RESTARTBLOCK) {
@@ -115,6 +121,19 @@ public final class Registers {
         set(RIP, get(RIP) - SYSCALL_INSTRUCTION_BYTES);
       }
     }
+    if (result == -dev.vmckpt.spi.error.Errno.EINTR && !signalPending && neverRestarted(call)) {
+      set(RAX, call);
+      set(RIP, get(RIP) - SYSCALL_INSTRUCTION_BYTES);
+    }
     set(ORIG_RAX, -1);
+  }
+
+  private static boolean neverRestarted(long call) {
+    for (int number : NEVER_RESTARTED) {
+      if (call == number) {
+        return true;
+      }
+    }
+    return false;
   }
 }

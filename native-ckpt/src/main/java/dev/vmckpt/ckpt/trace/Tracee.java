@@ -58,7 +58,7 @@ public final class Tracee {
     return new Tid(tid);
   }
 
-  int number() {
+  public int number() {
     return tid;
   }
 
@@ -144,7 +144,7 @@ public final class Tracee {
   }
 
   /** Lets it go for good; a thread that is gone already is no error. */
-  void detach() {
+  public void detach() {
     if (Ptrace.tryRequest(Ptrace.DETACH, tid, 0, 0) == 0) {
       stopped = false;
     }
@@ -159,11 +159,11 @@ public final class Tracee {
     return word.bytes().getLong(0);
   }
 
-  void getRegisters(Registers into) {
+  public void getRegisters(Registers into) {
     Ptrace.request("PTRACE_GETREGS", Ptrace.GETREGS, tid, 0, into.address());
   }
 
-  void setRegisters(Registers from) {
+  public void setRegisters(Registers from) {
     Ptrace.request("PTRACE_SETREGS", Ptrace.SETREGS, tid, 0, from.address());
   }
 
@@ -176,7 +176,7 @@ public final class Tracee {
     return xstate.copy(0, (int) vector.bytes().getLong(8));
   }
 
-  void setXstate(byte[] state) {
+  public void setXstate(byte[] state) {
     xstate.bytes().put(0, state);
     vector.bytes().putLong(0, xstate.address());
     vector.bytes().putLong(8, state.length);
@@ -189,7 +189,7 @@ public final class Tracee {
     return word.bytes().getLong(0);
   }
 
-  void setSignalMask(long mask) {
+  public void setSignalMask(long mask) {
     word.bytes().putLong(0, mask);
     Ptrace.request("PTRACE_SETSIGMASK", Ptrace.SETSIGMASK, tid, Long.BYTES, word.address());
   }
@@ -199,7 +199,7 @@ public final class Tracee {
    *
    * @param shared those of the whole process instead of this thread's own
    */
-  List<byte[]> pendingSignals(boolean shared) {
+  public List<byte[]> pendingSignals(boolean shared) {
     List<byte[]> pending = new ArrayList<>();
     NativeBuffer info = new NativeBuffer(SIGINFO_BYTES);
     while (true) {
@@ -217,8 +217,21 @@ public final class Tracee {
     }
   }
 
+  /** Whether a signal that {@code mask} does not block is pending for it or for its process. */
+  boolean hasDeliverableSignal(long mask) {
+    for (int shared = 0; shared < 2; shared++) {
+      List<byte[]> pending = pendingSignals(shared == 1);
+      for (int i = 0; i < pending.size(); i++) {
+        if ((mask >>> (pending.get(i)[0] - 1) & 1) == 0) {
+          return true;
+        }
+      }
+    }
+    return false;
+  }
+
   /** Its registration of rseq(2): address, size, signature; an address of 0 for none. */
-  long[] rseq() {
+  public long[] rseq() {
     // struct ptrace_rseq_configuration { u64 pointer; u32 size; u32 signature; u32 flags; u32 pad;
     // }
     word.bytes().putLong(0, 0);
@@ -235,7 +248,7 @@ public final class Tracee {
    * @return the program, 8 bytes an instruction, or null if there are not so many; needs
    *     CAP_SYS_ADMIN
    */
-  byte @Nullable [] seccompFilter(int index) {
+  public byte @Nullable [] seccompFilter(int index) {
     long length = Ptrace.tryRequest(Ptrace.SECCOMP_GET_FILTER, tid, index, 0);
     if (length == -Errno.ENOENT) {
       return null;
@@ -251,7 +264,7 @@ public final class Tracee {
   }
 
   /** The flags of one of its seccomp filters. */
-  int seccompFlags(int index) {
+  public int seccompFlags(int index) {
     // struct seccomp_metadata { u64 filter_off; u64 flags; }
     word.bytes().putLong(0, index);
     word.bytes().putLong(8, 0);
