@@ -68,8 +68,7 @@ final class AdapterKit implements AutoCloseable {
   }
 
   int open(Path path, int flags) {
-    process.write(
-        process.scratch(), Arrays.copyOf(bytes(path), bytes(path).length + 1));
+    process.write(process.scratch(), Arrays.copyOf(bytes(path), bytes(path).length + 1));
     int fd =
         (int)
             process.call(
@@ -102,8 +101,7 @@ final class AdapterKit implements AutoCloseable {
   }
 
   String read(int fd, int length) {
-    long read =
-        process.call("read", "fd:" + fd, Nr.READ, fd, process.scratch().value(), length);
+    long read = process.call("read", "fd:" + fd, Nr.READ, fd, process.scratch().value(), length);
     return new String(process.read(process.scratch(), (int) read), StandardCharsets.UTF_8);
   }
 

@@ -59,11 +59,11 @@ class DiskFilesTest {
           assertThat(kit.info(again).position()).isEqualTo(3);
           assertThat(kit.read(again, 100)).isEqualTo("it was in the pause");
           kit.seek(again, 0);
-          kit.write(again, "RESTORED");
+          kit.write(again, "RESTORED!");
           assertThat(disk).hasContent(original);
           assertThat(kit.snapshot().resolve("disks/0-disk.img"))
               .hasContent("as it was in the pause");
-          assertThat(kit.work().resolve("0-disk.img")).hasContent("RESTORED in the pause");
+          assertThat(kit.work().resolve("0-disk.img")).hasContent("RESTORED! in the pause");
           assertThat(kit.notes).singleElement().asString().contains("copy of its own");
         });
   }

@@ -18,6 +18,7 @@ import org.junit.jupiter.api.Test;
 
 /** Locks through a snapshot and back. */
 class FileLocksTest {
+  private static final int O_WRONLY = 1;
   private static final int O_RDWR = 2;
   private static final int F_SETLK = 6;
   private static final int F_OFD_SETLK = 37;
@@ -65,7 +66,8 @@ class FileLocksTest {
 
   @Test
   void takesTheLocksOfAProcessAgainAtTheirOwnNumbers() {
-    int one = kit.open(file, O_RDWR);
+    // No disk: this very process would open it to copy it, and lose its locks by closing it.
+    int one = kit.open(file, O_WRONLY);
     int two = kit.open(file, 0);
     lock(one, F_SETLK, new FileLock(FileLock.Owner.POSIX, true, 1, 1, one));
     lock(two, F_SETLK, new FileLock(FileLock.Owner.POSIX, false, 5, 3, two));
@@ -73,7 +75,7 @@ class FileLocksTest {
     List<Recorded> recorded = kit.record(one, two);
     kit.close(one);
     kit.close(two);
-    // A free number below them: the first place is not the wanted one.
+    // The one at the higher number first: the lowest free number is not the wanted one.
     assertThat(kit.reattach(recorded.get(1))).isEqualTo(two);
     assertThat(kit.reattach(recorded.get(0))).isEqualTo(one);
     assertThat(locks(one)).isEqualTo(before).hasSize(1);
@@ -94,8 +96,7 @@ class FileLocksTest {
 
   private void lock(int fd, int command, FileLock lock) {
     kit.process.write(kit.process.scratch(), lock.struct());
-    kit.process.call(
-        "fcntl", "file", Nr.FCNTL, fd, command, kit.process.scratch().value());
+    kit.process.call("fcntl", "file", Nr.FCNTL, fd, command, kit.process.scratch().value());
   }
 
   /** The lock lines without their numbers and without the file they are on. */

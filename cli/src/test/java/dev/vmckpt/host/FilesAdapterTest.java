@@ -6,11 +6,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.vmckpt.spi.Adapter;
 import dev.vmckpt.spi.Claim;
+import dev.vmckpt.spi.Recorded;
 import dev.vmckpt.spi.error.RefusedException;
 import dev.vmckpt.spi.error.SyscallException;
-import dev.vmckpt.spi.remote.Nr;
-import dev.vmckpt.spi.Recorded;
 import dev.vmckpt.spi.json.RecordJson;
+import dev.vmckpt.spi.remote.Nr;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
