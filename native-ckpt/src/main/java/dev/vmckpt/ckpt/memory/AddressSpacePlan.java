@@ -3,11 +3,13 @@ package dev.vmckpt.ckpt.memory;
 
 import dev.vmckpt.ckpt.memory.AreaPlan.Content;
 import dev.vmckpt.ckpt.proc.ProcArea;
+import dev.vmckpt.ckpt.trace.InjectionPlace;
 import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.error.Refusal;
 import dev.vmckpt.spi.error.SyscallException;
 import dev.vmckpt.spi.image.AreaImage.Source;
 import dev.vmckpt.spi.image.FileIdentity;
+import dev.vmckpt.spi.remote.RemoteAddress;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -24,6 +26,10 @@ import org.jspecify.annotations.Nullable;
 public final class AddressSpacePlan {
   private static final int PROT_WRITE = 2;
   private static final int PROT_EXEC = 4;
+  private static final int RED_ZONE = 128;
+
+  /** A main stack is 132 KiB at its birth; what is smaller was cut by somebody, and its end is in use. */
+  private static final long STACK_MINIMUM = 128 << 10;
 
   private final int pid;
   private final List<AreaPlan> areas = new ArrayList<>();
@@ -111,6 +117,34 @@ public final class AddressSpacePlan {
     for (AreaPlan area : areas) {
       if (area.area().start() <= address && address < area.area().end()) {
         return new long[] {area.area().start(), area.area().end()};
+      }
+    }
+    return null;
+  }
+
+  /** Whether the area that starts there is the main stack. */
+  public boolean isMainStack(long start) {
+    for (AreaPlan area : areas) {
+      if (area.area().start() == start) {
+        return area.area().path().equals("[stack]");
+      }
+    }
+    return false;
+  }
+
+  /**
+   * The far end of the main stack: memory that nothing uses unless the stack is nearly full.
+   *
+   * @param stackPointer the leading thread's
+   * @return null if there is no main stack, or the leading thread is near that end
+   */
+  public @Nullable InjectionPlace mainStackEnd(long stackPointer) {
+    for (AreaPlan area : areas) {
+      ProcArea stack = area.area();
+      if (stack.path().equals("[stack]") && stack.length() >= STACK_MINIMUM) {
+        long top = stack.start() + InjectionPlace.BYTES + RED_ZONE;
+        boolean near = stackPointer >= stack.start() && stackPointer < top;
+        return near ? null : new InjectionPlace(new RemoteAddress(stack.start()));
       }
     }
     return null;

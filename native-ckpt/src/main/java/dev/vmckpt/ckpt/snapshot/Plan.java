@@ -48,6 +48,36 @@ record Plan(
     String root,
     List<Refusal> refusals) {
 
+  /** The number of the process in its own pid namespace. */
+  int innerPid() {
+    List<Integer> numbers = status.nsPid();
+    return numbers.isEmpty() ? pid : numbers.get(numbers.size() - 1);
+  }
+
+  /** The same plan with other refusals. */
+  Plan withRefusals(List<Refusal> others) {
+    return new Plan(
+        pid, status, stat, commandLine, maps, memory, census, descriptors, children, timers, gadgets,
+        workingDirectory, root, List.copyOf(others));
+  }
+
+  /** Whether another plan gives the same descriptors to the same owners. */
+  boolean sameOwners(Plan other) {
+    if (descriptors.size() != other.descriptors.size()) {
+      return false;
+    }
+    for (int i = 0; i < descriptors.size(); i++) {
+      Owned mine = descriptors.get(i);
+      Owned its = other.descriptors.get(i);
+      if (!mine.resource().numbers().equals(its.resource().numbers())
+          || !mine.resource().link().equals(its.resource().link())
+          || mine.adapter() != its.adapter()) {
+        return false;
+      }
+    }
+    return true;
+  }
+
   /**
    * An open file description and who carries it: an adapter, a kernel object, or the user's wish to drop it.
    *

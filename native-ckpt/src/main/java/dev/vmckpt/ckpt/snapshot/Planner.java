@@ -37,6 +37,8 @@ import org.jspecify.annotations.Nullable;
 
 /** Looks at a running target and finds an owner for everything it holds; touches nothing. */
 final class Planner {
+  private static final String TRACED = "it is being traced by process ";
+
   private final AdapterSet adapters;
   private final FileCloner cloner;
 
@@ -128,6 +130,18 @@ final class Planner {
     }
   }
 
+  /** The plan of a process that we have stopped ourselves. */
+  Plan planFrozen(int pid, Set<String> drops) {
+    Plan plan = plan(pid, drops);
+    List<Refusal> refusals = new ArrayList<>();
+    for (Refusal refusal : plan.refusals()) {
+      if (!refusal.why().startsWith(TRACED)) {
+        refusals.add(refusal);
+      }
+    }
+    return plan.withRefusals(refusals);
+  }
+
   private static void refuseProcess(int pid, ProcStatus status, List<Refusal> refusals) {
     if (pid == ProcessHandle.current().pid()) {
       throw new UsageException("vmckpt cannot save itself");
@@ -136,7 +150,7 @@ final class Planner {
       refusals.add(
           new Refusal(
               "process:" + pid,
-              "it is being traced by process " + status.tracerPid() + nameOf(status.tracerPid()),
+              TRACED + status.tracerPid() + nameOf(status.tracerPid()),
               "detach that debugger first"));
     }
     if (status.seccomp() == 1) {

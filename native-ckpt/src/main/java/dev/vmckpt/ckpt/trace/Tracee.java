@@ -71,6 +71,13 @@ public final class Tracee {
     return lastStatus;
   }
 
+  /** Its stack pointer; it must be stopped. */
+  public long stackPointer() {
+    Registers registers = new Registers();
+    getRegisters(registers);
+    return registers.stackPointer();
+  }
+
   /** Asks it to stop; {@link #awaitInterrupt} waits for it. */
   void interrupt() {
     Ptrace.tryRequest(Ptrace.INTERRUPT, tid, 0, 0);
