@@ -27,12 +27,7 @@ final class DiskFiles implements FileKind<DiskFile> {
     if (!resource.stat().isRegular() || resource.info().readOnly() || resource.info().writeOnly()) {
       return Optional.empty();
     }
-    long bytes = context.cloner().dataBytes(Path.of(resource.procPath()));
-    return Optional.of(
-        Claim.carried(
-            "disk with "
-                + ByteText.of(bytes)
-                + " of data; kept as it is in the pause, comes back on a copy of its own"));
+    return Optional.of(KeptContent.claim("disk", "on a copy of its own", resource, context));
   }
 
   @Override

@@ -44,7 +44,7 @@ record FileId(long device, long inode) {
     }
   }
 
-  /** From the kernel's encoding of a device number (MAJOR and MINOR of kdev_t, new_encode_dev). */
+  /** From the encoding of a device number in struct stat (gnu_dev_major, gnu_dev_minor). */
   static long split(long encoded) {
     long major = ((encoded >>> 8) & 0xfff) | ((encoded >>> 32) & 0xfffff000L);
     long minor = (encoded & 0xff) | ((encoded >>> 12) & 0xffffff00L);

@@ -33,12 +33,7 @@ final class UnnamedFiles implements FileKind<UnnamedFile> {
     if (!resource.stat().isRegular() || FileId.of(resource.stat()).isNamed(resource.link())) {
       return Optional.empty();
     }
-    long bytes = context.cloner().dataBytes(Path.of(resource.procPath()));
-    return Optional.of(
-        Claim.carried(
-            "file without a name, with "
-                + ByteText.of(bytes)
-                + " of data; kept as it is in the pause"));
+    return Optional.of(KeptContent.claim("file without a name", "without one", resource, context));
   }
 
   @Override
