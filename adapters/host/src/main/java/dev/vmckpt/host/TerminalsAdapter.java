@@ -69,7 +69,7 @@ public final class TerminalsAdapter implements Adapter {
             || (stat.major() >= FIRST_PTS_MAJOR && stat.major() <= LAST_PTS_MAJOR);
     return terminal
         ? Optional.of(
-            Claim.carried(
+            Claim.changed(
                 "terminal; comes back as /dev/null, or as --reattach "
                     + resource.name()
                     + "=PATH or terminal=PATH says"))

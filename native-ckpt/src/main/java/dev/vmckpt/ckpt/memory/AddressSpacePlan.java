@@ -202,7 +202,7 @@ public final class AddressSpacePlan {
         || flags.contains("pf")
         || path.startsWith("anon_inode:")
         || path.startsWith("/[aio]")
-        || path.startsWith("/dev/") && !path.equals("/dev/zero") && !path.startsWith("/dev/shm/")) {
+        || (path.startsWith("/dev/") && !path.equals("/dev/zero") && !path.startsWith("/dev/shm/"))) {
       return AreaPlan.refused(
           area,
           "a device's memory",

@@ -21,7 +21,7 @@ public final class NativeBuffer {
    */
   public NativeBuffer(int size) {
     bytes =
-        ByteBuffer.allocateDirect(size + ALIGNMENT)
+        ByteBuffer.allocateDirect((size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT + ALIGNMENT)
             .alignedSlice(ALIGNMENT)
             .slice(0, size)
             .order(ByteOrder.LITTLE_ENDIAN);

@@ -4,6 +4,7 @@ package dev.vmckpt.ckpt.raw;
 import com.sun.jna.Native;
 import com.sun.jna.NativeLibrary;
 import dev.vmckpt.spi.error.SyscallException;
+import java.lang.ref.Reference;
 
 /**
  * Starts a process that can be traced. {@link ProcessBuilder} will not do: the JVM's own reaper
@@ -48,18 +49,21 @@ public final class Spawn {
     }
     NativeBuffer environment = new NativeBuffer(Long.BYTES);
     NativeBuffer pid = new NativeBuffer(Integer.BYTES);
-    int error =
-        posix_spawn(
-            pid.address(),
-            texts[0].address(),
-            0,
-            attributes.address(),
-            vector.address(),
-            environment.address());
-    if (error != 0) {
-      throw new SyscallException("posix_spawn", error, arguments[0]);
+    try {
+      int error =
+          posix_spawn(
+              pid.address(),
+              texts[0].address(),
+              0,
+              attributes.address(),
+              vector.address(),
+              environment.address());
+      if (error != 0) {
+        throw new SyscallException("posix_spawn", error, arguments[0]);
+      }
+    } finally {
+      Reference.reachabilityFence(texts);
     }
-    java.lang.ref.Reference.reachabilityFence(texts);
     return pid.bytes().getInt(0);
   }
 }

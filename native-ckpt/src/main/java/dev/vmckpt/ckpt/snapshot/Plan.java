@@ -3,7 +3,7 @@ package dev.vmckpt.ckpt.snapshot;
 
 import dev.vmckpt.ckpt.memory.AddressSpacePlan;
 import dev.vmckpt.ckpt.objects.Census;
-import dev.vmckpt.ckpt.objects.KernelObjects.Recognised;
+import dev.vmckpt.ckpt.objects.Recognised;
 import dev.vmckpt.ckpt.proc.ProcStat;
 import dev.vmckpt.ckpt.proc.ProcStatus;
 import dev.vmckpt.ckpt.proc.ProcTimers;
@@ -46,7 +46,14 @@ record Plan(
     @Nullable Gadgets gadgets,
     String workingDirectory,
     String root,
-    List<Refusal> refusals) {
+    List<Refusal> refusals)
+    implements AutoCloseable {
+
+  /** Lets go of what the census holds open. */
+  @Override
+  public void close() {
+    census.close();
+  }
 
   /** The number of the process in its own pid namespace. */
   int innerPid() {

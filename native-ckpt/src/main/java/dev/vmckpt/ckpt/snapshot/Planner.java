@@ -4,7 +4,7 @@ package dev.vmckpt.ckpt.snapshot;
 import dev.vmckpt.ckpt.memory.AddressSpacePlan;
 import dev.vmckpt.ckpt.objects.Census;
 import dev.vmckpt.ckpt.objects.KernelObjects;
-import dev.vmckpt.ckpt.objects.KernelObjects.Recognised;
+import dev.vmckpt.ckpt.objects.Recognised;
 import dev.vmckpt.ckpt.proc.ProcFs;
 import dev.vmckpt.ckpt.proc.ProcStat;
 import dev.vmckpt.ckpt.proc.ProcStatus;
@@ -75,6 +75,7 @@ final class Planner {
         new AddressSpacePlan(
             pid, SmapsParser.parse(ProcFs.read(ProcFs.of(pid, "smaps"))), census.descriptors());
     refusals.addAll(memory.refusals());
+    refusals.addAll(census.refusals());
     List<Owned> descriptors = new ArrayList<>();
     for (DescriptorResource resource : census.descriptors()) {
       Owned owned = own(resource, census, drops);

@@ -7,6 +7,7 @@ import dev.vmckpt.ckpt.memory.AddressSpacePlan;
 import dev.vmckpt.ckpt.memory.Layout;
 import dev.vmckpt.ckpt.memory.PagesWriter;
 import dev.vmckpt.ckpt.objects.CaptureContext;
+import dev.vmckpt.ckpt.objects.KernelObjects;
 import dev.vmckpt.ckpt.objects.ObjectChangedException;
 import dev.vmckpt.ckpt.proc.FdInfoParser;
 import dev.vmckpt.ckpt.proc.ProcFs;
@@ -260,7 +261,7 @@ final class Recorder {
                 owned.adapter().name(), recorded.summary(), recorded.state());
       } else if (owned.object() != null) {
         try {
-          image = owned.object().capture(resource, now, context);
+          image = KernelObjects.capture(owned.object(), resource, now, context);
         } catch (ObjectChangedException e) {
           throw new PlanOutdatedException(e.getMessage() + "");
         }

@@ -43,6 +43,23 @@ public final class SnapshotEngine {
   }
 
   /**
+   * Looks whether a request can be carried out at all, before any time is spent on it.
+   *
+   * @throws RefusedException as {@link #take} would
+   */
+  public void check(SnapshotRequest request) {
+    try (Plan plan = planner.plan(request.pid(), request.drops())) {
+      refuse(plan);
+    }
+  }
+
+  private static void refuse(Plan plan) {
+    if (!plan.refusals().isEmpty()) {
+      throw new RefusedException("snapshot of process " + plan.pid(), plan.refusals());
+    }
+  }
+
+  /**
    * Saves a process; it runs on.
    *
    * @return everything but the store's own words
@@ -50,11 +67,8 @@ public final class SnapshotEngine {
    */
   public Captured take(SnapshotRequest request, ProgressListener progress) {
     for (int attempt = 1; ; attempt++) {
-      Plan plan = planner.plan(request.pid(), request.drops());
-      if (!plan.refusals().isEmpty()) {
-        throw new RefusedException("snapshot of process " + request.pid(), plan.refusals());
-      }
-      try {
+      try (Plan plan = planner.plan(request.pid(), request.drops())) {
+        refuse(plan);
         return attempt(plan, request, progress, attempt == ATTEMPTS);
       } catch (PlanOutdatedException e) {
         // The target mapped or opened something between the plan and the pause. It was let go at once.
@@ -71,7 +85,8 @@ public final class SnapshotEngine {
   }
 
   private Captured attempt(
-      Plan plan, SnapshotRequest request, ProgressListener progress, boolean last) {
+      Plan planned, SnapshotRequest request, ProgressListener progress, boolean last) {
+    Plan plan = planned;
     List<Detached> detached = new ArrayList<>();
     List<String> notes = new ArrayList<>();
     Recorder recorder = new Recorder(plan, request, cloner, notes);
@@ -122,19 +137,26 @@ public final class SnapshotEngine {
     } catch (IOException e) {
       throw new FailureException(
           "the snapshot cannot be written to " + request.folder() + ": " + e.getMessage(), e);
+    } finally {
+      if (plan != planned) {
+        plan.close();
+      }
     }
   }
 
   /** A target that never holds still long enough is planned while it is frozen: slower, and certain. */
   private Plan planInPause(Plan old, SnapshotRequest request) {
     Plan plan = planner.planFrozen(request.pid(), request.drops());
-    if (!plan.refusals().isEmpty()) {
-      throw new RefusedException("snapshot of process " + request.pid(), plan.refusals());
+    try {
+      refuse(plan);
+      if (!plan.sameOwners(old)) {
+        throw new PlanOutdatedException("its descriptors changed");
+      }
+      return plan;
+    } catch (RuntimeException e) {
+      plan.close();
+      throw e;
     }
-    if (!plan.sameOwners(old)) {
-      throw new PlanOutdatedException("its descriptors changed");
-    }
-    return plan;
   }
 
   private static PagesWriter open(Path folder, Plan plan) throws IOException {

@@ -53,7 +53,7 @@ public final class BorrowedThread implements RemoteProcess, AutoCloseable {
     this.place = place;
     this.memory = memory;
     thread.getRegisters(resumed);
-    byte[] xstate = thread.getXstate();
+    byte[] xstate = thread.xstate();
     mask = thread.getSignalMask();
     if (SignalFrame.bytes(xstate.length) > place.frameRoom()) {
       throw new FailureException("an extended state of " + xstate.length + " bytes has no room");

@@ -340,6 +340,25 @@ public final class Husk implements RemoteProcess {
     table.bytes().put(0, results);
   }
 
+  /**
+   * Turns it into a small program of machine code and lets it go: rbx holds {@code number}, r13 points to the
+   * scratch. The code lies behind the loop in the workspace.
+   */
+  public void become(byte[] code, long number) {
+    RemoteAddress at = workspace.plus(LOOP.length + 16);
+    memory.write(at, code);
+    leader.getRegisters(registers);
+    registers.set(Registers.RIP, at.value());
+    registers.set(Registers.RBX, number);
+    registers.set(Registers.R12, 0);
+    registers.set(Registers.R13, scratch().value());
+    registers.set(Registers.ORIG_RAX, -1);
+    leader.setRegisters(registers);
+    leader.setSignalMask(0);
+    leader.detach();
+    memory.close();
+  }
+
   /** The open view of its memory. */
   public ProcessMemory memory() {
     return memory;

@@ -175,7 +175,7 @@ public final class Tracee {
   }
 
   /** The extended state in XSAVE's standard format. */
-  byte[] getXstate() {
+  public byte[] xstate() {
     vector.bytes().putLong(0, xstate.address());
     vector.bytes().putLong(8, XSTATE_MAX_BYTES);
     Ptrace.request(
