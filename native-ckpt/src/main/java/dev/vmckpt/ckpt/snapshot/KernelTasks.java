@@ -16,7 +16,7 @@ enum KernelTasks implements Freeze.KernelWorkers {
       return false;
     }
     try {
-      return ProcStat.parse(ProcFs.read(ProcFs.of(pid, "task/" + tid + "/stat"))).isKernelWorker();
+      return ProcStat.parse(ProcFs.read(ProcFs.of(pid, "task/" + tid + "/stat"))).kernelWorker();
     } catch (TargetGoneException e) {
       return true;
     }

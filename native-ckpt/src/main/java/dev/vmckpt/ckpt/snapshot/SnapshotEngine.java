@@ -95,11 +95,13 @@ public final class SnapshotEngine {
       ForkedChild child = null;
       try {
         detach(plan, request, progress, detached);
+        long start;
+        String created;
         // Seized and not stopped: the pause begins with the first interrupt.
         try (Freeze freeze =
             Freeze.seize(plan.pid(), plan.status().seccomp() != 0, KernelTasks.INSTANCE)) {
-          long start = System.nanoTime();
-          String created = Instant.now().toString();
+          created = Instant.now().toString();
+          start = System.nanoTime();
           freeze.stop();
           if (last) {
             plan = planInPause(plan, request);
@@ -112,9 +114,8 @@ public final class SnapshotEngine {
           if (child == null) {
             writer.write(plan.pid(), plan.pid(), plan.memory(), true, ProgressListener.SILENT);
           }
-          freeze.close();
-          recording = recording.timed(created, (System.nanoTime() - start) / 1000);
         }
+        recording = recording.timed(created, (System.nanoTime() - start) / 1000);
       } catch (RuntimeException e) {
         closeQuietly(child, e);
         resume(detached, e);
