@@ -32,6 +32,12 @@ abstract class AbstractCommand implements Callable<Integer> {
           "Where snapshots live; else VMCKPT_STORE, else vmckpt in XDG_DATA_HOME or ~/.local/share.")
   @Nullable Path folder;
 
+  @Option(
+      names = {"-h", "--help"},
+      usageHelp = true,
+      description = "Show this help and end.")
+  boolean help;
+
   @Option(names = "--debug", description = "Say more on standard error, with stack traces.")
   boolean debug;
 

@@ -8,7 +8,6 @@ import picocli.CommandLine.Command;
 /** {@code vmckpt completion}. */
 @Command(
     name = "completion",
-    mixinStandardHelpOptions = true,
     description = "Prints a script that teaches bash or zsh to complete vmckpt's words.",
     footer = {"", "Example:", "  source <(vmckpt completion)"})
 final class CompletionCommand extends AbstractCommand {

@@ -14,7 +14,6 @@ import picocli.CommandLine.Command;
  */
 @Command(
     name = "demo",
-    mixinStandardHelpOptions = true,
     description = {
       "Boots a Linux guest in QEMU, saves it, kills it and brings it back.",
       "Shows every command it runs, leaves nothing behind, and takes less than a minute."

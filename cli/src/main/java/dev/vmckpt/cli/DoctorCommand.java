@@ -11,7 +11,6 @@ import picocli.CommandLine.Command;
 /** {@code vmckpt doctor}. */
 @Command(
     name = "doctor",
-    mixinStandardHelpOptions = true,
     description = {
       "Tries what this kernel and these privileges allow, feature by feature.",
       "Ends with 6 when something is missing without which nothing works."

@@ -17,7 +17,6 @@ import picocli.CommandLine.Parameters;
 /** {@code vmckpt inspect}. */
 @Command(
     name = "inspect",
-    mixinStandardHelpOptions = true,
     description = "Shows what a process holds, and who carries each piece; touches nothing.",
     footer = {"", "Example:", "  vmckpt inspect 4242", "  vmckpt inspect 4242 --drop fd:12 --all"})
 final class InspectCommand extends AbstractCommand {

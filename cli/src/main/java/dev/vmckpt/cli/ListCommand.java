@@ -17,8 +17,6 @@ import picocli.CommandLine.Command;
 /** {@code vmckpt list}. */
 @Command(
     name = "list",
-    aliases = "ls",
-    mixinStandardHelpOptions = true,
     description = "Lists the snapshots of a store, the oldest first.",
     footer = {"", "Example:", "  vmckpt list --json"})
 final class ListCommand extends AbstractCommand {

@@ -73,8 +73,8 @@ public final class Main implements Runnable {
     for (String name : NAMES) {
       all.addSubcommand(command(name, session));
     }
-    all.addSubcommand(new CommandLine(new WarmUpCommand(session)));
-    return all;
+    all.addSubcommand(new WarmUpCommand(session));
+    return configured(all, session);
   }
 
   @Override
@@ -91,6 +91,13 @@ public final class Main implements Runnable {
     }
     CommandLine all = top(session);
     all.addSubcommand(command(name, session));
+    return configured(all, session);
+  }
+
+  /** These settings reach the commands that are there already, and no later one. */
+  private static CommandLine configured(CommandLine all, Session session) {
+    all.setCaseInsensitiveEnumValuesAllowed(true);
+    all.setColorScheme(CommandLine.Help.defaultColorScheme(session.outColors()));
     return all;
   }
 
@@ -98,8 +105,6 @@ public final class Main implements Runnable {
     CommandLine all = new CommandLine(new Main());
     all.setOut(
         new PrintWriter(new OutputStreamWriter(session.out(), StandardCharsets.UTF_8), true));
-    all.setCaseInsensitiveEnumValuesAllowed(true);
-    all.setColorScheme(CommandLine.Help.defaultColorScheme(session.outColors()));
     return all;
   }
 
@@ -123,6 +128,11 @@ public final class Main implements Runnable {
     ParseResult parsed;
     try {
       parsed = all.parseArgs(args);
+    } catch (CommandLine.UnmatchedArgumentException e) {
+      String first = e.getUnmatched().get(0);
+      boolean noCommand = e.getCommandLine().getParent() == null && !first.startsWith("-");
+      return failures.report(
+          noCommand ? new ParameterException(all, "there is no command '" + first + "'") : e);
     } catch (ParameterException e) {
       return failures.report(e);
     }

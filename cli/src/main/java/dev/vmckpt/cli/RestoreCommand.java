@@ -17,7 +17,6 @@ import picocli.CommandLine.Parameters;
 /** {@code vmckpt restore}. */
 @Command(
     name = "restore",
-    mixinStandardHelpOptions = true,
     description = "Brings a snapshot back: the process goes on where it was.",
     footer = {
       "",

@@ -11,7 +11,6 @@ import picocli.CommandLine.Parameters;
 /** {@code vmckpt rm}. */
 @Command(
     name = "rm",
-    mixinStandardHelpOptions = true,
     description = "Removes snapshots that no process and no other snapshot needs.",
     footer = {"", "Example:", "  vmckpt rm web 4f3a"})
 final class RmCommand extends AbstractCommand {

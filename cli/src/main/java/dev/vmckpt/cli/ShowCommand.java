@@ -20,7 +20,6 @@ import picocli.CommandLine.Parameters;
 /** {@code vmckpt show}. */
 @Command(
     name = "show",
-    mixinStandardHelpOptions = true,
     description = "Shows what one snapshot holds.",
     footer = {"", "Example:", "  vmckpt show web"})
 final class ShowCommand extends AbstractCommand {

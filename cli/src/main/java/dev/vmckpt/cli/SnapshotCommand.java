@@ -23,7 +23,6 @@ import picocli.CommandLine.Parameters;
 /** {@code vmckpt snapshot}. */
 @Command(
     name = "snapshot",
-    mixinStandardHelpOptions = true,
     description = "Saves a running process; it stands still for milliseconds and goes on.",
     footer = {
       "",

@@ -12,7 +12,6 @@ import picocli.CommandLine.Parameters;
 /** {@code vmckpt verify}. */
 @Command(
     name = "verify",
-    mixinStandardHelpOptions = true,
     description = {
       "Reads every byte of a snapshot and compares it with its checksums.",
       "Files of a copied store, whose times have changed, are trusted again after this."
