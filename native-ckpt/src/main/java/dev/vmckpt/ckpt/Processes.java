@@ -102,7 +102,6 @@ public final class Processes {
         }
       } catch (IOException e) {
         // Closed meanwhile.
-        continue;
       }
     }
     return false;

@@ -178,38 +178,14 @@ public final class AreaRestorer {
     boolean fill = area.dataBytes() > 0;
     int protection = fill ? area.protection() | PROT_READ | PROT_WRITE : area.protection();
     switch (area.source()) {
-      case FILE:
-      case SHARED_FILE:
-        // The lowest free number is 0: the husk has nothing open below the file of pages.
-        String path = area.file() == null ? "" : area.file().path();
-        boolean shared = area.source() == Source.SHARED_FILE;
-        boolean mayWrite = shared && has(area, "mw");
-        husk.queue(
-            "open",
-            path,
-            Nr.OPENAT,
-            -100,
-            husk.place(path),
-            O_RDONLY_CLOEXEC | (mayWrite ? O_RDWR : 0));
-        queueMap(
-            area,
-            protection,
-            (shared ? MAP_SHARED : MAP_PRIVATE) | MAP_FIXED | reserve(area),
-            0,
-            area.fileOffset());
-        husk.queue("close", path, Nr.CLOSE, 0);
-        break;
-      case SHARED_ANONYMOUS:
-        queueMap(area, protection, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED | reserve(area), -1, 0);
-        break;
-      default:
+      case FILE, SHARED_FILE -> mapFile(area, protection);
+      case SHARED_ANONYMOUS ->
+          queueMap(area, protection, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED | reserve(area), -1, 0);
+      default -> {
         int down = has(area, "gd") ? MAP_GROWSDOWN : 0;
-        queueMap(
-            area,
-            protection,
-            MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | down | reserve(area),
-            -1,
-            0);
+        int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | down | reserve(area);
+        queueMap(area, protection, flags, -1, 0);
+      }
     }
     advise(area);
     name(area);
@@ -226,6 +202,17 @@ public final class AreaRestorer {
       }
     }
     lock(area);
+  }
+
+  private void mapFile(AreaImage area, int protection) {
+    String path = area.file() == null ? "" : area.file().path();
+    boolean shared = area.source() == Source.SHARED_FILE;
+    int access = shared && has(area, "mw") ? O_RDWR : 0;
+    husk.queue("open", path, Nr.OPENAT, -100, husk.place(path), O_RDONLY_CLOEXEC | access);
+    // The lowest free number is 0: the husk has nothing open below the file of pages.
+    int flags = (shared ? MAP_SHARED : MAP_PRIVATE) | MAP_FIXED | reserve(area);
+    queueMap(area, protection, flags, 0, area.fileOffset());
+    husk.queue("close", path, Nr.CLOSE, 0);
   }
 
   private void fill(AreaImage area, int pagesFd, int firstExtent) {

@@ -155,14 +155,16 @@ public final class PagesWriter implements AutoCloseable {
   private static @Nullable Extents data(AreaPlan plan, PageScan scan, int original) {
     ProcArea area = plan.area();
     switch (plan.content()) {
-      case OWN:
+      case OWN -> {
         return scan.find(area.start(), area.end());
-      case OWN_AND_IMAGE:
+      }
+      case OWN_AND_IMAGE -> {
         try (FileData image = new FileData(original, area.start(), area.end())) {
           return scan.find(area.start(), area.end())
               .union(image.find(area.start(), area.end(), area.offset()));
         }
-      case WHOLE_FILE:
+      }
+      case WHOLE_FILE -> {
         try (FileData mapped = new FileData(original, area.start(), area.end())) {
           long there = mapped.length() - area.offset();
           long last = area.start() + (there + PageScan.PAGE - 1) / PageScan.PAGE * PageScan.PAGE;
@@ -170,8 +172,10 @@ public final class PagesWriter implements AutoCloseable {
           whole.add(area.start(), Math.min(area.end(), last));
           return whole.union(scan.find(area.start(), area.end()));
         }
-      default:
+      }
+      default -> {
         return null;
+      }
     }
   }
 

@@ -10,6 +10,7 @@ import dev.vmckpt.ckpt.task.Clocks;
 import dev.vmckpt.ckpt.trace.Husk;
 import dev.vmckpt.ckpt.trace.ProcessMemory;
 import dev.vmckpt.ckpt.trace.Tracee;
+import dev.vmckpt.ckpt.trace.VdsoCode;
 import dev.vmckpt.spi.error.Errno;
 import dev.vmckpt.spi.error.FailureException;
 import dev.vmckpt.spi.error.TargetGoneException;

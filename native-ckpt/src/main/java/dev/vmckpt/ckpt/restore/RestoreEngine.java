@@ -18,6 +18,7 @@ import dev.vmckpt.ckpt.task.Threads;
 import dev.vmckpt.ckpt.task.Timers;
 import dev.vmckpt.ckpt.trace.Husk;
 import dev.vmckpt.ckpt.trace.Tracee;
+import dev.vmckpt.ckpt.trace.VdsoCode;
 import dev.vmckpt.spi.Adapter;
 import dev.vmckpt.spi.FileCloner;
 import dev.vmckpt.spi.RestartedContext;

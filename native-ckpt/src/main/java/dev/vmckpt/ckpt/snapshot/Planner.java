@@ -275,7 +275,6 @@ final class Planner {
                   ended && found.exitSignal() == 0 && found.name().equals(stat.name())));
         } catch (TargetGoneException e) {
           // It ended between two looks, and was waited for.
-          continue;
         }
       }
     }

@@ -153,7 +153,7 @@ final class Recorder {
       List<Tracee> tracees = freeze.threads();
       for (int i = 1; i < tracees.size(); i++) {
         try (BorrowedThread thread = freeze.borrow(tracees.get(i), gadgets, place, memory)) {
-          images.add(threads.capture(pid, tracees.get(i), thread, innerTid(tracees.get(i)), seccomp(tracees.get(i), status)));
+          images.add(threads.capture(pid, tracees.get(i), thread, innerTid(tracees.get(i))));
         }
       }
       Tracee first = freeze.leader();
@@ -166,7 +166,7 @@ final class Recorder {
         CredentialsImage credentials = Credentials.capture(leader, status);
         List<LimitImage> limits = Limits.capture(pid);
         LayoutImage layout = Layout.capture(leader, plan.stat());
-        images.add(0, threads.capture(pid, first, leader, innerTid(first), seccomp(first, status)));
+        images.add(0, threads.capture(pid, first, leader, innerTid(first)));
         Map<DescriptorResource, Recorded> connections = new HashMap<>();
         long copied = recordAdapters(leader, detached, connections);
         List<OpenFileImage> files = recordFiles(leader, connections);
@@ -191,10 +191,6 @@ final class Recorder {
             images, files, vdso, copied + writer.copiedShared());
       }
     }
-  }
-
-  private static int seccomp(Tracee tracee, ProcStatus status) {
-    return status.seccomp();
   }
 
   /** The number of a thread in its own pid namespace. */

@@ -87,6 +87,7 @@ public final class SnapshotEngine {
   private Captured attempt(
       Plan planned, SnapshotRequest request, ProgressListener progress, boolean last) {
     Plan plan = planned;
+    Plan replanned = null;
     List<Detached> detached = new ArrayList<>();
     List<String> notes = new ArrayList<>();
     Recorder recorder = new Recorder(plan, request, cloner, notes);
@@ -104,7 +105,8 @@ public final class SnapshotEngine {
           start = System.nanoTime();
           freeze.stop();
           if (last) {
-            plan = planInPause(plan, request);
+            replanned = planInPause(plan, request);
+            plan = replanned;
             recorder = new Recorder(plan, request, cloner, notes);
           } else {
             recorder.checkPlan();
@@ -139,8 +141,8 @@ public final class SnapshotEngine {
       throw new FailureException(
           "the snapshot cannot be written to " + request.folder() + ": " + e.getMessage(), e);
     } finally {
-      if (plan != planned) {
-        plan.close();
+      if (replanned != null) {
+        replanned.close();
       }
     }
   }
@@ -175,7 +177,7 @@ public final class SnapshotEngine {
     for (Adapter adapter : adapters.ordered()) {
       List<DescriptorResource> claimed = new ArrayList<>();
       for (Plan.Owned owned : plan.descriptors()) {
-        if (owned.adapter() == adapter) {
+        if (owned.adapter() != null && owned.adapter().name().equals(adapter.name())) {
           claimed.add(owned.resource());
         }
       }

@@ -115,9 +115,9 @@ public final class Credentials {
       header.putInt(0, CAPABILITY_VERSION_3);
       ByteBuffer data = ByteBuffer.allocate(24).order(ByteOrder.LITTLE_ENDIAN);
       for (int half = 0; half < 2; half++) {
-        data.putInt((int) (image.capabilities().get(2) >>> 32 * half));
-        data.putInt((int) (image.capabilities().get(1) >>> 32 * half));
-        data.putInt((int) (image.capabilities().get(0) >>> 32 * half));
+        data.putInt((int) (image.capabilities().get(2) >>> (32 * half)));
+        data.putInt((int) (image.capabilities().get(1) >>> (32 * half)));
+        data.putInt((int) (image.capabilities().get(0) >>> (32 * half)));
       }
       husk.queue(
           "capset", "the process", Nr.CAPSET, husk.place(header.array()), husk.place(data.array()));

@@ -50,10 +50,10 @@ public final class Threads {
    * Reads a frozen thread. Stands in the pause.
    *
    * @param innerTid its number in its own pid namespace
-   * @param seccompMode Seccomp of /proc/PID/status
    */
   public ThreadImage capture(
-      int pid, Tracee tracee, BorrowedThread borrowed, int innerTid, int seccompMode) {
+      int pid, Tracee tracee, BorrowedThread borrowed, int innerTid) {
+    List<SeccompFilter> filters = filters(tracee);
     int tid = tracee.number();
     RemoteAddress scratch = borrowed.scratch();
     borrowed.call("sigaltstack", "thread " + tid, Nr.SIGALTSTACK, 0, scratch.value());
@@ -92,8 +92,8 @@ public final class Threads {
         new Rseq(new RemoteAddress(rseq[0]), (int) rseq[1], (int) rseq[2]),
         slack,
         scheduling(tid),
-        seccompMode,
-        seccompMode == SECCOMP_FILTERS ? filters(tracee) : List.of());
+        filters.isEmpty() ? 0 : SECCOMP_FILTERS,
+        filters);
   }
 
   private Scheduling scheduling(int tid) {

@@ -117,7 +117,6 @@ public final class Freeze implements AutoCloseable {
         }
       } catch (RuntimeException stuck) {
         // It cannot be detached while it does not stop; the kernel lets go of it when we end.
-        continue;
       }
     }
     threads.clear();

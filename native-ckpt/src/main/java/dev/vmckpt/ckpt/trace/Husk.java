@@ -69,7 +69,6 @@ public final class Husk implements RemoteProcess {
   /**
    * Seizes a process we have just started and maps the workspace into it.
    *
-   * @param pid a child of ours
    * @param suspendSeccomp whether filters it will be given must not hinder us
    * @param gadget the address of a {@code syscall} instruction in it
    * @param workspace a free range of {@link #WORKSPACE_BYTES} in it

@@ -257,7 +257,7 @@ public final class Tracee {
    */
   public byte @Nullable [] seccompFilter(int index) {
     long length = Ptrace.tryRequest(Ptrace.SECCOMP_GET_FILTER, tid, index, 0);
-    if (length == -Errno.ENOENT) {
+    if (length == -Errno.ENOENT || length == -Errno.EINVAL) {
       return null;
     }
     Sys.check("PTRACE_SECCOMP_GET_FILTER", "thread " + tid, length);

@@ -1,21 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-package dev.vmckpt.ckpt.restore;
+package dev.vmckpt.ckpt.trace;
 
 import dev.vmckpt.ckpt.proc.MapsParser;
 import dev.vmckpt.ckpt.proc.ProcArea;
 import dev.vmckpt.ckpt.proc.ProcFs;
-import dev.vmckpt.ckpt.trace.ProcessMemory;
 import dev.vmckpt.spi.error.FailureException;
 import dev.vmckpt.spi.remote.RemoteAddress;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** Finds a {@code syscall} instruction in the vDSO of a process: code that is there in every one. */
-final class VdsoCode {
+public final class VdsoCode {
   private VdsoCode() {}
 
   /** The areas of a process. */
-  static List<ProcArea> areas(int pid) {
+  public static List<ProcArea> areas(int pid) {
     return MapsParser.parse(ProcFs.read(ProcFs.of(pid, "maps")));
   }
 
@@ -25,7 +24,7 @@ final class VdsoCode {
    * @param areas those of the process
    * @throws FailureException if it has no vDSO
    */
-  static RemoteAddress syscall(ProcessMemory memory, List<ProcArea> areas) {
+  public static RemoteAddress syscall(ProcessMemory memory, List<ProcArea> areas) {
     @Nullable RemoteAddress found = null;
     for (ProcArea area : areas) {
       if (area.path().equals("[vdso]")) {
