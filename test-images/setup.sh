@@ -82,6 +82,7 @@ group_check() {
     want gdb gdb
     want e2fsprogs mkfs.ext4 e2fsck
     want xfsprogs mkfs.xfs
+    want btrfs-progs mkfs.btrfs
     want socat socat
     want iproute2 ip
     want util-linux losetup unshare

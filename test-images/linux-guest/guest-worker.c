@@ -4,7 +4,7 @@
 // tick, on the serial console, what it found. A page, a block or a second lost by a checkpoint shows in these lines.
 //
 // Parameters, read from the kernel command line:
-//   vmckpt.mem=512     MiB to fill with incompressible data and to keep verifying
+//   vmckpt.mem=512     MiB to fill with incompressible data and to keep verifying (at most 3/4 of what there is)
 //   vmckpt.tick=100    milliseconds from one line to the next
 //   vmckpt.dirty=32    MiB rewritten per second (both threads together)
 //   vmckpt.verify=0    MiB verified per second (both threads together); 0 is as fast as the cpus go
@@ -28,6 +28,7 @@
 #include <sys/mman.h>
 #include <sys/reboot.h>
 #include <sys/resource.h>
+#include <sys/sysinfo.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
@@ -187,6 +188,9 @@ static void *memory_thread(void *which) {
 
 static void start_memory(void) {
     size_t bytes = parameter("mem", 512) << 20;
+    struct sysinfo machine;
+    if (sysinfo(&machine) == 0 && bytes > machine.totalram / 4 * 3 * machine.mem_unit)
+        bytes = (machine.totalram / 4 * 3 * machine.mem_unit) >> 20 << 20;
     memory.pages = bytes / PAGE;
     memory.dirty_rate = parameter("dirty", 32) * 256 / THREADS;
     memory.verify_rate = parameter("verify", 0) * 256 / THREADS;

@@ -17,8 +17,8 @@ import org.jspecify.annotations.Nullable;
  * @param host facts of this machine
  * @param capture how the pages were captured
  * @param processes the processes of the set
- * @param files the files written so far whose checksums are known already, by path within the folder; they
- *     are not yet on disk for certain. {@code modifiedNanos} is not filled in yet
+ * @param files the files written so far whose checksums are known already, by path within the
+ *     folder; they are not yet on disk for certain. {@code modifiedNanos} is not filled in yet
  * @param notes what the user should know, whole sentences
  */
 public record Captured(

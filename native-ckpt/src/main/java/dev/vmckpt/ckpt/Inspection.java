@@ -38,7 +38,8 @@ public record Inspection(int pid, String name, List<Resource> resources) {
   /**
    * One resource.
    *
-   * @param kind {@code thread}, {@code area}, {@code descriptor}, {@code timer}, {@code child}, {@code process}
+   * @param kind {@code thread}, {@code area}, {@code descriptor}, {@code timer}, {@code child},
+   *     {@code process}
    * @param name its name, for example {@code fd:12}
    * @param what what it is, for example {@code socket:[4711]}
    * @param owner who carries it: a kernel object's or an adapter's name, {@code nobody} if refused

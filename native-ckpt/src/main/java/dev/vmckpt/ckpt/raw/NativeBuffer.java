@@ -7,8 +7,8 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 
 /**
- * Memory outside the Java heap that the kernel can be pointed at: page-aligned, zeroed, little-endian. It
- * lives as long as this object is reachable.
+ * Memory outside the Java heap that the kernel can be pointed at: page-aligned, zeroed,
+ * little-endian. It lives as long as this object is reachable.
  */
 public final class NativeBuffer {
   private static final int ALIGNMENT = 4096;
@@ -21,7 +21,7 @@ public final class NativeBuffer {
    */
   public NativeBuffer(int size) {
     bytes =
-        ByteBuffer.allocateDirect(size + ALIGNMENT)
+        ByteBuffer.allocateDirect((size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT + ALIGNMENT)
             .alignedSlice(ALIGNMENT)
             .slice(0, size)
             .order(ByteOrder.LITTLE_ENDIAN);

@@ -6,7 +6,8 @@ import com.sun.jna.NativeLibrary;
 import dev.vmckpt.spi.error.SyscallException;
 
 /**
- * System calls of our own process, all through syscall(2): one function to bind, no structure to map.
+ * System calls of our own process, all through syscall(2): one function to bind, no structure to
+ * map.
  *
  * <p>Results are the kernel's own: minus the errno (-4095 to -1) for a failure.
  */
@@ -17,8 +18,7 @@ public final class Sys {
 
   private Sys() {}
 
-  private static native long syscall(
-      long number, long a, long b, long c, long d, long e, long f);
+  private static native long syscall(long number, long a, long b, long c, long d, long e, long f);
 
   /** Makes a system call that may fail; returns its result or minus the errno. */
   public static long tryCall(int number, long a, long b, long c, long d, long e, long f) {

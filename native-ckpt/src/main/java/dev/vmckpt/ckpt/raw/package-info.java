@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * System calls of our own process, and memory outside the Java heap. The only room that knows JNA; nothing
- * of JNA leaves it.
+ * System calls of our own process, and memory outside the Java heap. The only room that knows JNA;
+ * nothing of JNA leaves it.
  */
 @NullMarked
 package dev.vmckpt.ckpt.raw;

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.vmckpt.cli;
+
+import dev.vmckpt.ckpt.Checkpointer;
+import dev.vmckpt.ckpt.RestoreRequest;
+import dev.vmckpt.ckpt.Restored;
+import dev.vmckpt.spi.error.ExitCode;
+import dev.vmckpt.store.Store;
+import dev.vmckpt.store.Stored;
+import dev.vmckpt.store.Work;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code vmckpt restore}. */
+@Command(
+    name = "restore",
+    description = "Brings a snapshot back: the process goes on where it was.",
+    footer = {
+      "",
+      "Example:",
+      "  vmckpt restore web",
+      "  vmckpt restore web --foreground --reattach fd:1=/tmp/console.log"
+    })
+final class RestoreCommand extends AbstractCommand {
+  @Parameters(
+      paramLabel = "ID",
+      description = "A snapshot: its id, the beginning of its id, or its name.")
+  String word = "";
+
+  @Option(
+      names = {"-f", "--foreground"},
+      description = "Stay until the process ends, and end with its exit status.")
+  boolean foreground;
+
+  @Option(
+      names = "--eager",
+      description = "Read all memory at once instead of page by page when it is needed.")
+  boolean eager;
+
+  @Option(
+      names = "--in-place",
+      description =
+          "Put saved disks back under their original paths, over what is there now; else the"
+              + " process gets a copy of its own.")
+  boolean inPlace;
+
+  @Option(
+      names = "--reattach",
+      paramLabel = "KEY=VALUE",
+      description = "Attach a connection to something else, for example fd:1=/tmp/console.log.")
+  Map<String, String> reattach = new LinkedHashMap<>();
+
+  RestoreCommand(Session session) {
+    super(session);
+  }
+
+  @Override
+  public Integer call() {
+    long begun = System.nanoTime();
+    Store store = store();
+    Stored stored = store.find(word);
+    Checkpointer checkpointer = checkpointer();
+    Restored restored;
+    try (TerminalProgress progress = new TerminalProgress(session);
+        Work work = store.work(stored)) {
+      store.check(stored, progress);
+      restored =
+          checkpointer.restore(
+              new RestoreRequest(
+                  stored.folder(),
+                  stored.manifest(),
+                  work.folder(),
+                  !eager,
+                  inPlace,
+                  Map.copyOf(reattach)),
+              progress);
+      work.keep();
+    }
+    report(stored, restored, microsSince(begun));
+    int code = foreground ? checkpointer.awaitExit(restored) : ExitCode.DONE.code();
+    store.sweepWork();
+    return code;
+  }
+
+  private void report(Stored stored, Restored restored, long totalMicros) {
+    Fields fields =
+        new Fields()
+            .put("snapshot", stored.id())
+            .put("name", stored.manifest().name())
+            .put("pid", restored.pid())
+            .put("innerPid", restored.innerPid())
+            .put("supervisor", restored.supervisor())
+            .put("totalMillis", millis(totalMicros))
+            .put("restoreMillis", millis(restored.micros()))
+            .put("lazy", restored.lazy())
+            .put("notes", restored.notes());
+    notes(restored.notes());
+    print(
+        fields,
+        restored.pid()
+            + "  "
+            + stored.title()
+            + "  "
+            + Humans.micros(restored.micros())
+            + (restored.lazy() ? "  lazy" : "  eager"));
+  }
+}

@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.vmckpt.ckpt.memory;
+
+import dev.vmckpt.ckpt.memory.PagesFile.Extent;
+import dev.vmckpt.ckpt.trace.Husk;
+import dev.vmckpt.spi.error.Refusal;
+import dev.vmckpt.spi.image.AreaImage;
+import dev.vmckpt.spi.image.AreaImage.Source;
+import dev.vmckpt.spi.image.FileIdentity;
+import dev.vmckpt.spi.image.MemoryImage;
+import dev.vmckpt.spi.image.OpenFileImage;
+import dev.vmckpt.spi.remote.Nr;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Maps the areas of an image into a husk with an empty address space. Big private areas are mapped
+ * from the file of pages, so that a restore takes the same time whatever the size of the guest; all
+ * others are read.
+ *
+ * <p>The order within an area: mapped writable, advice, contents, final protection; locking last,
+ * for it faults everything in.
+ */
+public final class AreaRestorer {
+  private static final int PROT_READ = 1;
+  private static final int PROT_WRITE = 2;
+  private static final int MAP_SHARED = 1;
+  private static final int MAP_PRIVATE = 2;
+  private static final int MAP_FIXED = 0x10;
+  private static final int MAP_ANONYMOUS = 0x20;
+  private static final int MAP_GROWSDOWN = 0x100;
+  private static final int MAP_NORESERVE = 0x4000;
+  private static final int O_RDONLY_CLOEXEC = 02000000;
+  private static final int O_RDWR = 2;
+  private static final long PR_SET_VMA = 0x53564d41L;
+  private static final int ARCH_MAP_VDSO_64 = 0x2003;
+  private static final int MLOCK_ONFAULT = 1;
+  private static final long MAX_READ = 1 << 30;
+
+  /** Below this, reading is faster than the faults that mapping costs later. */
+  private static final long LAZY_MINIMUM = 256 << 10;
+
+  /** The advice that stands behind a flag of smaps: madvise(2). */
+  private static final Map<String, Integer> ADVICE =
+      Map.of("rr", 1, "sr", 2, "dc", 10, "mg", 12, "hg", 14, "nh", 15, "dd", 16, "wf", 18);
+
+  private final Husk husk;
+  private final MemoryImage image;
+  private final Extent[] extents;
+  private final boolean lazy;
+  private boolean anyLazy;
+
+  /**
+   * @param folder the folder of the snapshot
+   * @param lazy whether big areas may stay in the image
+   * @throws dev.vmckpt.spi.error.SnapshotException if the file of pages is not what the image says
+   */
+  public AreaRestorer(Husk husk, MemoryImage image, Path folder, boolean lazy) {
+    this.husk = husk;
+    this.image = image;
+    this.lazy = lazy;
+    extents = PagesFile.readExtents(folder, image.pagesFile());
+  }
+
+  /** The files an image needs that are not there or not the same any more. */
+  public static List<Refusal> missingFiles(MemoryImage image) {
+    Map<String, Refusal> refusals = new LinkedHashMap<>();
+    Map<FileIdentity, String> seen = new LinkedHashMap<>();
+    List<FileIdentity> needed = new ArrayList<>();
+    needed.add(image.layout().executable());
+    for (AreaImage area : image.areas()) {
+      if (area.file() != null) {
+        needed.add(area.file());
+      }
+    }
+    for (FileIdentity file : needed) {
+      String difference = seen.get(file);
+      if (difference == null) {
+        difference = FileIdentities.difference(file);
+        seen.put(file, difference);
+      }
+      if (!difference.isEmpty()) {
+        refusals.put(
+            file.path(),
+            new Refusal(
+                "file " + file.path(),
+                "the process maps it, and " + difference,
+                "put back the version of "
+                    + file.bytes()
+                    + " bytes that the snapshot was taken with"));
+      }
+    }
+    return List.copyOf(refusals.values());
+  }
+
+  /** Whether some of the memory was left in the image. */
+  public boolean anyLazy() {
+    return anyLazy;
+  }
+
+  /** Makes the kernel's own areas: the data pages of the vDSO and its code behind them. */
+  public void mapVdso() {
+    if (image.vdso().value() != 0) {
+      husk.call(
+          "arch_prctl(ARCH_MAP_VDSO_64)",
+          "the vDSO at " + image.vdso(),
+          Nr.ARCH_PRCTL,
+          ARCH_MAP_VDSO_64,
+          image.vdso().value());
+    }
+  }
+
+  /**
+   * Maps everything that does not depend on a descriptor of the target. The husk must have no
+   * descriptor but {@code pagesFd}.
+   *
+   * @param pagesFd a descriptor of the file of pages in the husk, above all others
+   */
+  public void mapAreas(int pagesFd) {
+    int from = 0;
+    for (AreaImage area : image.areas()) {
+      while (from < extents.length && extents[from].offset() < area.imageOffset()) {
+        from++;
+      }
+      if (area.source() != Source.DESCRIPTOR) {
+        map(area, pagesFd, from);
+      }
+    }
+    husk.flush();
+  }
+
+  /** Maps the areas that show a memfd of the target, when the descriptors are there. */
+  public void mapDescriptorAreas(List<OpenFileImage> files) {
+    for (AreaImage area : image.areas()) {
+      if (area.source() != Source.DESCRIPTOR) {
+        continue;
+      }
+      for (OpenFileImage file : files) {
+        if (file.id() == area.descriptor()) {
+          long fd = file.descriptors().get(0).number();
+          queueMap(
+              area,
+              area.protection(),
+              MAP_SHARED | MAP_FIXED | reserve(area),
+              fd,
+              area.fileOffset());
+          advise(area);
+          lock(area);
+        }
+      }
+    }
+    husk.flush();
+  }
+
+  private void map(AreaImage area, int pagesFd, int firstExtent) {
+    boolean mapped =
+        lazy
+            && area.source() == Source.ANONYMOUS
+            && area.dataBytes() >= LAZY_MINIMUM
+            && !has(area, "gd")
+            && !has(area, "wf")
+            && !has(area, "lo");
+    if (mapped) {
+      anyLazy = true;
+      queueMap(
+          area,
+          area.protection(),
+          MAP_PRIVATE | MAP_FIXED | reserve(area),
+          pagesFd,
+          area.imageOffset());
+      advise(area);
+      name(area);
+      return;
+    }
+    boolean fill = area.dataBytes() > 0;
+    int protection = fill ? area.protection() | PROT_READ | PROT_WRITE : area.protection();
+    switch (area.source()) {
+      case FILE:
+      case SHARED_FILE:
+        // The lowest free number is 0: the husk has nothing open below the file of pages.
+        String path = area.file() == null ? "" : area.file().path();
+        boolean shared = area.source() == Source.SHARED_FILE;
+        boolean mayWrite = shared && has(area, "mw");
+        husk.queue(
+            "open",
+            path,
+            Nr.OPENAT,
+            -100,
+            husk.place(path),
+            O_RDONLY_CLOEXEC | (mayWrite ? O_RDWR : 0));
+        queueMap(
+            area,
+            protection,
+            (shared ? MAP_SHARED : MAP_PRIVATE) | MAP_FIXED | reserve(area),
+            0,
+            area.fileOffset());
+        husk.queue("close", path, Nr.CLOSE, 0);
+        break;
+      case SHARED_ANONYMOUS:
+        queueMap(area, protection, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED | reserve(area), -1, 0);
+        break;
+      default:
+        int down = has(area, "gd") ? MAP_GROWSDOWN : 0;
+        queueMap(
+            area,
+            protection,
+            MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | down | reserve(area),
+            -1,
+            0);
+    }
+    advise(area);
+    name(area);
+    if (fill) {
+      fill(area, pagesFd, firstExtent);
+      if (protection != area.protection()) {
+        husk.queue(
+            "mprotect",
+            area.start().toString(),
+            Nr.MPROTECT,
+            area.start().value(),
+            area.length(),
+            area.protection());
+      }
+    }
+    lock(area);
+  }
+
+  private void fill(AreaImage area, int pagesFd, int firstExtent) {
+    long limit = area.imageOffset() + area.length();
+    for (int i = firstExtent; i < extents.length && extents[i].offset() < limit; ) {
+      long start = extents[i].offset();
+      long end = start;
+      while (i < extents.length
+          && extents[i].offset() == end
+          && end < limit
+          && end - start < MAX_READ) {
+        end += extents[i++].length();
+      }
+      husk.queue(
+          "read",
+          "pages of " + area.start(),
+          Nr.PREAD64,
+          pagesFd,
+          area.start().value() + start - area.imageOffset(),
+          end - start,
+          start);
+    }
+  }
+
+  private void queueMap(AreaImage area, int protection, int flags, long fd, long offset) {
+    husk.queue(
+        "mmap",
+        "area " + area.start(),
+        Nr.MMAP,
+        area.start().value(),
+        area.length(),
+        protection,
+        flags,
+        fd,
+        offset);
+  }
+
+  private void advise(AreaImage area) {
+    for (String flag : area.vmFlags()) {
+      Integer advice = ADVICE.get(flag);
+      if (advice != null) {
+        husk.queueOptional(Nr.MADVISE, area.start().value(), area.length(), advice);
+      }
+    }
+  }
+
+  private void name(AreaImage area) {
+    if (area.name() != null) {
+      husk.queueOptional(
+          Nr.PRCTL, PR_SET_VMA, 0, area.start().value(), area.length(), husk.place(area.name()));
+    }
+  }
+
+  private void lock(AreaImage area) {
+    if (has(area, "lo")) {
+      husk.queue(
+          "mlock",
+          "area " + area.start(),
+          Nr.MLOCK2,
+          area.start().value(),
+          area.length(),
+          has(area, "lf") ? MLOCK_ONFAULT : 0);
+    }
+  }
+
+  private static int reserve(AreaImage area) {
+    return has(area, "nr") ? MAP_NORESERVE : 0;
+  }
+
+  private static boolean has(AreaImage area, String flag) {
+    return area.vmFlags().contains(flag);
+  }
+}

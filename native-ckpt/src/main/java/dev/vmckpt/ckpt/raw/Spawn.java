@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.vmckpt.ckpt.raw;
+
+import com.sun.jna.Native;
+import com.sun.jna.NativeLibrary;
+import dev.vmckpt.spi.error.SyscallException;
+import java.lang.ref.Reference;
+
+/**
+ * Starts a process that can be traced. {@link ProcessBuilder} will not do: the JVM's own reaper
+ * would take the ptrace stops of its children.
+ */
+public final class Spawn {
+  static {
+    Native.register(Spawn.class, NativeLibrary.getInstance("c"));
+  }
+
+  /** The size of posix_spawnattr_t in the GNU C library, 336 bytes, with room to spare. */
+  private static final int ATTRIBUTES_BYTES = 512;
+
+  private static final short SETSIGMASK = 8;
+  private static final short SETSID = 0x80;
+
+  private Spawn() {}
+
+  private static native int posix_spawn(
+      long pid, long path, long actions, long attributes, long arguments, long environment);
+
+  private static native int posix_spawnattr_init(long attributes);
+
+  private static native int posix_spawnattr_setflags(long attributes, short flags);
+
+  /**
+   * Starts a program in a session of its own, with no signal blocked, an empty environment and our
+   * descriptors that are not close-on-exec.
+   *
+   * @param arguments the program's path and its arguments
+   * @return its process id; it is our child and must be waited for
+   */
+  public static int start(String... arguments) {
+    NativeBuffer attributes = new NativeBuffer(ATTRIBUTES_BYTES);
+    posix_spawnattr_init(attributes.address());
+    posix_spawnattr_setflags(attributes.address(), (short) (SETSIGMASK | SETSID));
+    NativeBuffer[] texts = new NativeBuffer[arguments.length];
+    NativeBuffer vector = new NativeBuffer((arguments.length + 1) * Long.BYTES);
+    for (int i = 0; i < arguments.length; i++) {
+      texts[i] = NativeBuffer.ofText(arguments[i]);
+      vector.bytes().putLong(i * Long.BYTES, texts[i].address());
+    }
+    NativeBuffer environment = new NativeBuffer(Long.BYTES);
+    NativeBuffer pid = new NativeBuffer(Integer.BYTES);
+    try {
+      int error =
+          posix_spawn(
+              pid.address(),
+              texts[0].address(),
+              0,
+              attributes.address(),
+              vector.address(),
+              environment.address());
+      if (error != 0) {
+        throw new SyscallException("posix_spawn", error, arguments[0]);
+      }
+    } finally {
+      Reference.reachabilityFence(texts);
+    }
+    return pid.bytes().getInt(0);
+  }
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.vmckpt.ckpt.snapshot;
+
+import dev.vmckpt.ckpt.memory.AddressSpacePlan;
+import dev.vmckpt.ckpt.objects.Census;
+import dev.vmckpt.ckpt.objects.Recognised;
+import dev.vmckpt.ckpt.proc.ProcStat;
+import dev.vmckpt.ckpt.proc.ProcStatus;
+import dev.vmckpt.ckpt.proc.ProcTimers;
+import dev.vmckpt.ckpt.trace.Gadgets;
+import dev.vmckpt.spi.Adapter;
+import dev.vmckpt.spi.DescriptorResource;
+import dev.vmckpt.spi.error.Refusal;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Everything that was learned of a target while it ran: what it holds, and who carries each piece.
+ *
+ * @param pid the target
+ * @param status /proc/PID/status
+ * @param stat /proc/PID/stat
+ * @param commandLine its arguments
+ * @param maps the text of /proc/PID/maps that the plan of its memory was made for
+ * @param memory its areas
+ * @param census its descriptors
+ * @param descriptors each open file description with its owner
+ * @param children its child processes
+ * @param timers its POSIX timers
+ * @param gadgets what injections are made of; null if there are none (then it is refused)
+ * @param workingDirectory where it stands
+ * @param root what it takes for the root of the file system
+ * @param refusals everything that stands in the way
+ */
+record Plan(
+    int pid,
+    ProcStatus status,
+    ProcStat stat,
+    List<String> commandLine,
+    String maps,
+    AddressSpacePlan memory,
+    Census census,
+    List<Owned> descriptors,
+    List<Child> children,
+    List<ProcTimers.Timer> timers,
+    @Nullable Gadgets gadgets,
+    String workingDirectory,
+    String root,
+    List<Refusal> refusals)
+    implements AutoCloseable {
+
+  /** Lets go of what the census holds open. */
+  @Override
+  public void close() {
+    census.close();
+  }
+
+  /** The number of the process in its own pid namespace. */
+  int innerPid() {
+    List<Integer> numbers = status.nsPid();
+    return numbers.isEmpty() ? pid : numbers.get(numbers.size() - 1);
+  }
+
+  /** The same plan with other refusals. */
+  Plan withRefusals(List<Refusal> others) {
+    return new Plan(
+        pid, status, stat, commandLine, maps, memory, census, descriptors, children, timers, gadgets,
+        workingDirectory, root, List.copyOf(others));
+  }
+
+  /** Whether another plan gives the same descriptors to the same owners. */
+  boolean sameOwners(Plan other) {
+    if (descriptors.size() != other.descriptors.size()) {
+      return false;
+    }
+    for (int i = 0; i < descriptors.size(); i++) {
+      Owned mine = descriptors.get(i);
+      Owned its = other.descriptors.get(i);
+      if (!mine.resource().numbers().equals(its.resource().numbers())
+          || !mine.resource().link().equals(its.resource().link())
+          || mine.adapter() != its.adapter()) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /**
+   * An open file description and who carries it: an adapter, a kernel object, or the user's wish to drop it.
+   *
+   * @param adapter the adapter that claimed it, or null
+   * @param object the kernel object it is, or null
+   * @param dropped whether the user wants it left out
+   * @param summary what it is and how it comes back
+   * @param refusal why it cannot be carried, or null
+   * @param remedy what to do about that, or null
+   */
+  record Owned(
+      DescriptorResource resource,
+      @Nullable Adapter adapter,
+      @Nullable Recognised object,
+      boolean dropped,
+      boolean changed,
+      String summary,
+      @Nullable String refusal,
+      @Nullable String remedy) {
+
+    String owner() {
+      if (dropped) {
+        return "nobody";
+      }
+      if (adapter != null) {
+        return adapter.name();
+      }
+      return object != null && refusal == null ? object.object().name() : "nobody";
+    }
+  }
+
+  /**
+   * A child process.
+   *
+   * @param ended whether it is a zombie
+   * @param ours whether it is what is left of a child that a snapshot made (it tells its parent nothing)
+   */
+  record Child(int pid, String name, boolean ended, boolean ours) {}
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.vmckpt.ckpt.snapshot;
+
+import dev.vmckpt.ckpt.trace.BorrowedThread;
+import dev.vmckpt.ckpt.trace.Freeze;
+import dev.vmckpt.ckpt.trace.InjectionPlace;
+import dev.vmckpt.ckpt.trace.ProcessMemory;
+import dev.vmckpt.spi.error.VmckptException;
+import dev.vmckpt.spi.remote.Nr;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Lets the target take the exit status of the child that was made in it, so that no zombie stays: a second
+ * stop, of microseconds. Also takes what earlier snapshots left that were killed half way.
+ *
+ * <p>A zombie does no harm, so nothing that goes wrong here is a failure of the snapshot.
+ */
+final class Reaper {
+  private static final Logger LOG = LoggerFactory.getLogger(Reaper.class);
+  private static final long WNOHANG = 1;
+  private static final long WALL = 0x40000000L;
+
+  private Reaper() {}
+
+  static void reap(Plan plan, int innerChild) {
+    if (plan.gadgets() == null) {
+      return;
+    }
+    try (ProcessMemory memory = new ProcessMemory(plan.pid());
+        Freeze freeze =
+            Freeze.seize(plan.pid(), plan.status().seccomp() != 0, KernelTasks.INSTANCE)) {
+      freeze.stop();
+      InjectionPlace place = Recorder.place(freeze, plan.memory());
+      try (BorrowedThread leader = freeze.borrow(freeze.leader(), plan.gadgets(), place, memory)) {
+        leader.tryCall(Nr.WAIT4, innerChild, 0, WNOHANG | WALL, 0);
+        for (Plan.Child child : plan.children()) {
+          if (child.ours() && plan.innerPid() == plan.pid()) {
+            leader.tryCall(Nr.WAIT4, child.pid(), 0, WNOHANG | WALL, 0);
+          }
+        }
+      }
+    } catch (VmckptException e) {
+      LOG.debug("a zombie stays in process {}", plan.pid(), e);
+    }
+  }
+}

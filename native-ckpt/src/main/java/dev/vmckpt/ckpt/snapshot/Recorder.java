@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.vmckpt.ckpt.snapshot;
+
+import dev.vmckpt.ckpt.Captured;
+import dev.vmckpt.ckpt.SnapshotRequest;
+import dev.vmckpt.ckpt.memory.AddressSpacePlan;
+import dev.vmckpt.ckpt.memory.Layout;
+import dev.vmckpt.ckpt.memory.PagesWriter;
+import dev.vmckpt.ckpt.objects.CaptureContext;
+import dev.vmckpt.ckpt.objects.KernelObjects;
+import dev.vmckpt.ckpt.objects.ObjectChangedException;
+import dev.vmckpt.ckpt.proc.FdInfoParser;
+import dev.vmckpt.ckpt.proc.ProcFs;
+import dev.vmckpt.ckpt.proc.ProcStatus;
+import dev.vmckpt.ckpt.snapshot.Plan.Owned;
+import dev.vmckpt.ckpt.snapshot.SnapshotEngine.Detached;
+import dev.vmckpt.ckpt.task.Clocks;
+import dev.vmckpt.ckpt.task.Credentials;
+import dev.vmckpt.ckpt.task.Limits;
+import dev.vmckpt.ckpt.task.Signals;
+import dev.vmckpt.ckpt.task.Threads;
+import dev.vmckpt.ckpt.task.Timers;
+import dev.vmckpt.ckpt.trace.BorrowedThread;
+import dev.vmckpt.ckpt.trace.ForkedChild;
+import dev.vmckpt.ckpt.trace.Freeze;
+import dev.vmckpt.ckpt.trace.Gadgets;
+import dev.vmckpt.ckpt.trace.InjectionPlace;
+import dev.vmckpt.ckpt.trace.ProcessMemory;
+import dev.vmckpt.ckpt.trace.Tracee;
+import dev.vmckpt.spi.DescriptorResource;
+import dev.vmckpt.spi.FdInfo;
+import dev.vmckpt.spi.FileCloner;
+import dev.vmckpt.spi.RecordContext;
+import dev.vmckpt.spi.Recorded;
+import dev.vmckpt.spi.error.FailureException;
+import dev.vmckpt.spi.error.Refusal;
+import dev.vmckpt.spi.error.RefusedException;
+import dev.vmckpt.spi.error.SyscallException;
+import dev.vmckpt.spi.image.CaptureFacts;
+import dev.vmckpt.spi.image.ClocksImage;
+import dev.vmckpt.spi.image.CredentialsImage;
+import dev.vmckpt.spi.image.DescriptorImage;
+import dev.vmckpt.spi.image.FileEntry;
+import dev.vmckpt.spi.image.FsImage;
+import dev.vmckpt.spi.image.LayoutImage;
+import dev.vmckpt.spi.image.LimitImage;
+import dev.vmckpt.spi.image.MemoryImage;
+import dev.vmckpt.spi.image.OpenFileImage;
+import dev.vmckpt.spi.image.ProcessImage;
+import dev.vmckpt.spi.image.SignalsImage;
+import dev.vmckpt.spi.image.ThreadImage;
+import dev.vmckpt.spi.image.TimersImage;
+import dev.vmckpt.spi.remote.Nr;
+import dev.vmckpt.spi.remote.RemoteAddress;
+import dev.vmckpt.spi.remote.RemoteProcess;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** The part of a snapshot that stands in the pause: reads a frozen target, and splits its memory off. */
+final class Recorder {
+  private static final int MADV_DONTFORK = 10;
+  private static final int MADV_DOFORK = 11;
+  private static final int MADV_WIPEONFORK = 18;
+  private static final int MADV_KEEPONFORK = 19;
+  private static final int F_GETOWN = 9;
+  private static final int F_GETSIG = 11;
+  private static final int O_CLOEXEC = 02000000;
+
+  private final Plan plan;
+  private final SnapshotRequest request;
+  private final FileCloner cloner;
+  private final List<String> notes;
+  private final Threads threads = new Threads();
+
+  Recorder(Plan plan, SnapshotRequest request, FileCloner cloner, List<String> notes) {
+    this.plan = plan;
+    this.request = request;
+    this.cloner = cloner;
+    this.notes = notes;
+  }
+
+  /** What was read in the pause; {@code child} is null when memory was copied instead of split. */
+  record Recording(
+      @Nullable ForkedChild child,
+      String whyNoFork,
+      String created,
+      long pauseMicros,
+      ClocksImage clocks,
+      TimersImage timers,
+      SignalsImage signals,
+      CredentialsImage credentials,
+      List<LimitImage> limits,
+      LayoutImage layout,
+      int umask,
+      List<ThreadImage> threads,
+      List<OpenFileImage> files,
+      byte[] vdso,
+      long copiedInPause) {
+
+    Recording timed(String when, long micros) {
+      return new Recording(
+          child, whyNoFork, when, micros, clocks, timers, signals, credentials, limits, layout, umask,
+          threads, files, vdso, copiedInPause);
+    }
+  }
+
+  /** Compares the frozen target with the plan. */
+  void checkPlan() {
+    if (!ProcFs.read(ProcFs.of(plan.pid(), "maps")).equals(plan.maps())) {
+      throw new PlanOutdatedException("its memory map changed");
+    }
+    if (!plan.census().unchanged(plan.pid())) {
+      throw new PlanOutdatedException("its descriptors changed");
+    }
+  }
+
+  /**
+   * Dead memory for injections: below the leading thread's stack pointer, or at the far end of the main stack
+   * when that thread runs on another stack, as coroutines do.
+   */
+  static InjectionPlace place(Freeze freeze, AddressSpacePlan memory) {
+    long stackPointer = freeze.leader().stackPointer();
+    long[] area = memory.areaAt(stackPointer);
+    InjectionPlace place =
+        area != null && memory.isMainStack(area[0])
+            ? InjectionPlace.below(stackPointer, area[0])
+            : null;
+    if (place == null) {
+      place = memory.mainStackEnd(stackPointer);
+    }
+    if (place == null) {
+      throw new FailureException("the main stack has no room for an injection: try again");
+    }
+    return place;
+  }
+
+  /** Reads everything. All threads are stopped; they stay so. */
+  Recording record(Freeze freeze, List<Detached> detached, PagesWriter writer) {
+    int pid = plan.pid();
+    Gadgets gadgets = plan.gadgets();
+    if (gadgets == null) {
+      throw new IllegalStateException("planned without gadgets");
+    }
+    try (ProcessMemory memory = new ProcessMemory(pid)) {
+      InjectionPlace place = place(freeze, plan.memory());
+      ProcStatus status = ProcStatus.parse(ProcFs.read(ProcFs.of(pid, "status")));
+      List<ThreadImage> images = new ArrayList<>();
+      List<Tracee> tracees = freeze.threads();
+      for (int i = 1; i < tracees.size(); i++) {
+        try (BorrowedThread thread = freeze.borrow(tracees.get(i), gadgets, place, memory)) {
+          images.add(threads.capture(pid, tracees.get(i), thread, innerTid(tracees.get(i)), seccomp(tracees.get(i), status)));
+        }
+      }
+      Tracee first = freeze.leader();
+      try (BorrowedThread leader = freeze.borrow(first, gadgets, place, memory)) {
+        ClocksImage clocks = Clocks.capture(leader);
+        TimersImage timers = Timers.capture(leader, plan.timers());
+        SignalsImage signals =
+            Signals.capture(
+                leader, status.caught() | status.ignored(), first.pendingSignals(true), freeze.groupStopped());
+        CredentialsImage credentials = Credentials.capture(leader, status);
+        List<LimitImage> limits = Limits.capture(pid);
+        LayoutImage layout = Layout.capture(leader, plan.stat());
+        images.add(0, threads.capture(pid, first, leader, innerTid(first), seccomp(first, status)));
+        Map<DescriptorResource, Recorded> connections = new HashMap<>();
+        long copied = recordAdapters(leader, detached, connections);
+        List<OpenFileImage> files = recordFiles(leader, connections);
+        writer.copyShared(pid, plan.memory(), memory);
+        byte[] vdso = vdso(memory);
+        String whyNot = request.method() == CaptureFacts.Method.STOP ? "asked for" : "";
+        ForkedChild child = null;
+        if (whyNot.isEmpty()) {
+          try {
+            child = split(leader);
+          } catch (SyscallException e) {
+            if (request.method() == CaptureFacts.Method.FORK) {
+              throw new RefusedException(
+                  "a split of process " + pid,
+                  List.of(new Refusal("process:" + pid, e.getMessage() + "", "allow --capture stop")));
+            }
+            whyNot = e.getMessage() + "";
+          }
+        }
+        return new Recording(
+            child, whyNot, "", 0, clocks, timers, signals, credentials, limits, layout, status.umask(),
+            images, files, vdso, copied + writer.copiedShared());
+      }
+    }
+  }
+
+  private static int seccomp(Tracee tracee, ProcStatus status) {
+    return status.seccomp();
+  }
+
+  /** The number of a thread in its own pid namespace. */
+  private int innerTid(Tracee tracee) {
+    int tid = tracee.number();
+    if (plan.innerPid() == plan.pid()) {
+      return tid;
+    }
+    List<Integer> numbers =
+        ProcStatus.parse(ProcFs.read(ProcFs.of(plan.pid(), "task/" + tid + "/status"))).nsPid();
+    return numbers.get(numbers.size() - 1);
+  }
+
+  private byte[] vdso(ProcessMemory memory) {
+    for (int i = 0; i < plan.memory().kernelAreas().size(); i++) {
+      if (plan.memory().kernelAreas().get(i).path().equals("[vdso]")) {
+        return memory.read(
+            new RemoteAddress(plan.memory().kernelAreas().get(i).start()),
+            (int) plan.memory().kernelAreas().get(i).length());
+      }
+    }
+    return new byte[0];
+  }
+
+  private long recordAdapters(
+      BorrowedThread leader, List<Detached> detached, Map<DescriptorResource, Recorded> into) {
+    long copied = 0;
+    InPause context = new InPause(leader);
+    for (int i = 0; i < detached.size(); i++) {
+      Detached one = detached.get(i);
+      List<Recorded> recorded = one.detachment().record(context);
+      for (int j = 0; j < recorded.size(); j++) {
+        Recorded record = recorded.get(j);
+        copied += record.copiedInPauseBytes();
+        for (int k = 0; k < one.claimed().size(); k++) {
+          if (one.claimed().get(k).fd().equals(record.fd())) {
+            into.put(one.claimed().get(k), record);
+          }
+        }
+      }
+    }
+    return copied;
+  }
+
+  private List<OpenFileImage> recordFiles(
+      BorrowedThread leader, Map<DescriptorResource, Recorded> connections) {
+    List<OpenFileImage> files = new ArrayList<>();
+    CaptureContext context = new CaptureContext(plan.census(), request.folder(), notes);
+    for (int i = 0; i < plan.descriptors().size(); i++) {
+      Owned owned = plan.descriptors().get(i);
+      DescriptorResource resource = owned.resource();
+      FdInfo now = infoNow(resource);
+      DescriptorImage image;
+      if (owned.dropped()) {
+        image = new DescriptorImage.Dropped(resource.link());
+      } else if (owned.adapter() != null) {
+        Recorded recorded = connections.get(resource);
+        if (recorded == null) {
+          throw new IllegalStateException(
+              "adapter " + owned.adapter().name() + " claimed " + resource.name() + " and recorded nothing");
+        }
+        image =
+            new DescriptorImage.Connection(
+                owned.adapter().name(), recorded.summary(), recorded.state());
+      } else if (owned.object() != null) {
+        try {
+          image = KernelObjects.capture(owned.object(), resource, now, context);
+        } catch (ObjectChangedException e) {
+          throw new PlanOutdatedException(e.getMessage() + "");
+        }
+      } else {
+        throw new IllegalStateException(resource.name() + " has no owner");
+      }
+      int fd = resource.fd().number();
+      long ownerPid = leader.tryCall(Nr.FCNTL, fd, F_GETOWN);
+      long ownerSignal = leader.tryCall(Nr.FCNTL, fd, F_GETSIG);
+      List<OpenFileImage.Descriptor> numbers = new ArrayList<>();
+      for (int j = 0; j < resource.numbers().size(); j++) {
+        numbers.add(
+            new OpenFileImage.Descriptor(
+                resource.numbers().get(j).number(), resource.closeOnExec().get(j)));
+      }
+      files.add(
+          new OpenFileImage(
+              i,
+              numbers,
+              now.flags() & ~O_CLOEXEC,
+              ownerPid > -4096 && ownerPid < 0 ? 0 : (int) ownerPid,
+              ownerSignal < 0 ? 0 : (int) ownerSignal,
+              image));
+    }
+    return files;
+  }
+
+  private static FdInfo infoNow(DescriptorResource resource) {
+    return FdInfoParser.parse(
+        ProcFs.read(Path.of("/proc/" + resource.pid() + "/fdinfo/" + resource.fd().number())));
+  }
+
+  /** Splits the memory off by a fork; what the target keeps from its forks is lent to this one. */
+  private ForkedChild split(BorrowedThread leader) {
+    List<long[]> leftOut = plan.memory().leftOutByFork();
+    List<long[]> wiped = plan.memory().wipedByFork();
+    advise(leader, leftOut, MADV_DOFORK);
+    advise(leader, wiped, MADV_KEEPONFORK);
+    try {
+      return leader.fork();
+    } finally {
+      advise(leader, leftOut, MADV_DONTFORK);
+      advise(leader, wiped, MADV_WIPEONFORK);
+    }
+  }
+
+  private static void advise(BorrowedThread leader, List<long[]> areas, int advice) {
+    for (int i = 0; i < areas.size(); i++) {
+      long[] area = areas.get(i);
+      leader.call("madvise", "a range", Nr.MADVISE, area[0], area[1] - area[0], advice);
+    }
+  }
+
+  /** Puts together what was read and written; the target runs. */
+  Captured complete(Recording recording, PagesWriter writer, Map<String, FileEntry> files)
+      throws IOException {
+    Map<Integer, Integer> fileIds = new HashMap<>();
+    for (OpenFileImage file : recording.files()) {
+      fileIds.put(file.descriptors().get(0).number(), file.id());
+    }
+    AddressSpacePlan memory = plan.memory();
+    MemoryImage image =
+        new MemoryImage(
+            writer.pagesFile(),
+            recording.layout(),
+            new RemoteAddress(memory.kernelAreas().isEmpty() ? 0 : memory.kernelAreas().get(0).start()),
+            new RemoteAddress(
+                memory.kernelAreas().isEmpty()
+                    ? 0
+                    : memory.kernelAreas().get(memory.kernelAreas().size() - 1).end()),
+            writer.finish(memory, fileIds, files));
+    ProcessImage process =
+        new ProcessImage(
+            plan.innerPid(),
+            plan.status().name(),
+            plan.commandLine(),
+            image,
+            recording.threads(),
+            recording.signals(),
+            recording.timers(),
+            recording.clocks(),
+            recording.credentials(),
+            recording.limits(),
+            new FsImage(plan.workingDirectory(), plan.root(), recording.umask()),
+            recording.files());
+    boolean stop = recording.child() == null;
+    CaptureFacts capture =
+        new CaptureFacts(
+            stop ? CaptureFacts.Method.STOP : CaptureFacts.Method.FORK,
+            recording.whyNoFork(),
+            recording.pauseMicros(),
+            writer.dataBytes(),
+            recording.copiedInPause() + (stop ? writer.dataBytes() - writer.copiedShared() : 0));
+    Path parent = memory.parentFolder();
+    Path parentName = parent == null ? null : parent.getFileName();
+    return new Captured(
+        parentName == null ? null : parentName.toString(),
+        recording.created(),
+        Hosts.facts(recording.threads().get(0).xstate(), recording.vdso(), image),
+        capture,
+        List.of(process),
+        files,
+        List.copyOf(notes));
+  }
+
+  private final class InPause implements RecordContext {
+    private final BorrowedThread leader;
+
+    InPause(BorrowedThread leader) {
+      this.leader = leader;
+    }
+
+    @Override
+    public RemoteProcess target() {
+      return leader;
+    }
+
+    @Override
+    public FdInfo infoNow(DescriptorResource resource) {
+      return Recorder.infoNow(resource);
+    }
+
+    @Override
+    public FileCloner cloner() {
+      return cloner;
+    }
+  }
+}

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.vmckpt.ckpt.trace;
+
+import dev.vmckpt.spi.error.Errno;
+import dev.vmckpt.spi.error.NotPermittedException;
+import dev.vmckpt.spi.error.SyscallException;
+import dev.vmckpt.spi.error.TargetGoneException;
+import java.io.File;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * All threads of a process, seized and, between {@link #stop} and {@link #close}, stopped.
+ *
+ * <p>Kernel workers that appear among the threads (io_uring, KVM's recovery worker) are left alone:
+ * stopping one can hang the process in the kernel.
+ */
+public final class Freeze implements AutoCloseable {
+  static final int OPTIONS = Ptrace.O_TRACESYSGOOD;
+
+  private static final long DEADLINE_NANOS = 10_000_000_000L;
+
+  private final int pid;
+  private final int extraOptions;
+  private final KernelWorkers workers;
+  private final List<Tracee> threads = new ArrayList<>();
+  private boolean groupStopped;
+
+  private Freeze(int pid, int extraOptions, KernelWorkers workers) {
+    this.pid = pid;
+    this.extraOptions = extraOptions;
+    this.workers = workers;
+  }
+
+  /** Tells which of the tasks of a process are the kernel's own. */
+  public interface KernelWorkers {
+    boolean isKernelWorker(int pid, int tid);
+  }
+
+  /**
+   * Seizes all threads; they run on.
+   *
+   * @param suspendSeccomp whether system call filters are to be suspended, as a filtered target
+   *     needs it
+   * @throws TargetGoneException if there is no such process
+   * @throws NotPermittedException if it may not be traced
+   */
+  public static Freeze seize(int pid, boolean suspendSeccomp, KernelWorkers workers) {
+    Freeze freeze = new Freeze(pid, suspendSeccomp ? Ptrace.O_SUSPEND_SECCOMP : 0, workers);
+    try {
+      freeze.seizeNew();
+    } catch (RuntimeException e) {
+      freeze.close();
+      throw e;
+    }
+    return freeze;
+  }
+
+  /** Stops all threads, also those that come to be meanwhile. */
+  public void stop() {
+    long deadline = System.nanoTime() + DEADLINE_NANOS;
+    do {
+      for (int i = 0; i < threads.size(); i++) {
+        if (!threads.get(i).isStopped()) {
+          threads.get(i).interrupt();
+        }
+      }
+      for (int i = 0; i < threads.size(); i++) {
+        Tracee thread = threads.get(i);
+        if (!thread.isStopped() && !thread.awaitInterrupt(deadline)) {
+          threads.remove(i--);
+          continue;
+        }
+        groupStopped |= WaitStatus.isGroupStop(thread.lastStatus());
+      }
+    } while (seizeNew());
+    if (threads.isEmpty() || threads.get(0).number() != pid) {
+      throw new TargetGoneException("process " + pid + " went away");
+    }
+  }
+
+  /** The threads, the leading one first. */
+  public List<Tracee> threads() {
+    return threads;
+  }
+
+  /** The leading thread. */
+  public Tracee leader() {
+    return threads.get(0);
+  }
+
+  /** Whether the process had been stopped by a signal before we came. */
+  public boolean groupStopped() {
+    return groupStopped;
+  }
+
+  /** Borrows one of the threads. */
+  public BorrowedThread borrow(
+      Tracee thread, Gadgets gadgets, InjectionPlace place, ProcessMemory memory) {
+    return new BorrowedThread(pid, thread, gadgets, place, memory).withOptions(extraOptions);
+  }
+
+  /** Lets all threads run on; they stay seized no longer. */
+  @Override
+  public void close() {
+    for (int i = threads.size() - 1; i >= 0; i--) {
+      Tracee thread = threads.get(i);
+      if (!thread.isStopped()) {
+        thread.interrupt();
+      }
+    }
+    for (int i = threads.size() - 1; i >= 0; i--) {
+      Tracee thread = threads.get(i);
+      try {
+        if (thread.isStopped() || thread.awaitInterrupt(System.nanoTime() + DEADLINE_NANOS)) {
+          thread.detach();
+        }
+      } catch (RuntimeException stuck) {
+        // It cannot be detached while it does not stop; the kernel lets go of it when we end.
+        continue;
+      }
+    }
+    threads.clear();
+  }
+
+  /** Seizes threads that are not seized yet; whether there were any. */
+  private boolean seizeNew() {
+    String[] names = new File("/proc/" + pid + "/task").list();
+    if (names == null || names.length == 0) {
+      throw new TargetGoneException("there is no process " + pid);
+    }
+    boolean found = false;
+    for (String name : names) {
+      int tid = Integer.parseInt(name);
+      if (isSeized(tid) || workers.isKernelWorker(pid, tid)) {
+        continue;
+      }
+      try {
+        Tracee thread = Tracee.trySeize(tid, OPTIONS | extraOptions);
+        if (thread != null) {
+          threads.add(tid == pid ? 0 : threads.size(), thread);
+          found = true;
+        }
+      } catch (SyscallException e) {
+        if (e.errno() == Errno.EPERM) {
+          throw new NotPermittedException(
+              "process "
+                  + pid
+                  + " may not be traced by this user: run as its owner or as root (CAP_SYS_PTRACE)",
+              e);
+        }
+        throw e;
+      }
+    }
+    return found;
+  }
+
+  private boolean isSeized(int tid) {
+    for (int i = 0; i < threads.size(); i++) {
+      if (threads.get(i).number() == tid) {
+        return true;
+      }
+    }
+    return false;
+  }
+}
