@@ -55,7 +55,7 @@ final class LostPeer implements KernelObject<DescriptorImage.LostPeer> {
     Refusal refusal = SocketPair.inFlight(resource, resource.info());
     return Optional.of(
         refusal == null
-            ? Claim.carried(summary)
+            ? Claim.changed(summary)
             : Claim.refused(summary, refusal.why(), refusal.remedy()));
   }
 

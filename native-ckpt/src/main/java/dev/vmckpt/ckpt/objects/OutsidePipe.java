@@ -50,7 +50,7 @@ final class OutsidePipe implements KernelObject<DescriptorImage.OutsidePipe> {
       return Optional.empty();
     }
     return Optional.of(
-        Claim.carried(
+        Claim.changed(
             resource.info().writeOnly()
                 ? "pipe to a process outside; comes back as /dev/null"
                 : "pipe from a process outside; comes back at its end"));
