@@ -5,6 +5,7 @@ import dev.vmckpt.spi.Claim;
 import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.FdInfo;
 import dev.vmckpt.spi.image.DescriptorImage;
+import dev.vmckpt.spi.image.OpenFileImage;
 import dev.vmckpt.spi.remote.RemoteFd;
 import java.util.Optional;
 
@@ -13,9 +14,15 @@ import java.util.Optional;
  *
  * @param <I> its record in an image
  */
-interface KernelObject<I extends DescriptorImage> {
+public interface KernelObject<I extends DescriptorImage> {
   /** Its name in {@code vmckpt inspect} and in the documentation. */
   String name();
+
+  /** What comes back, in a few words, for the table in the documentation. */
+  String carries();
+
+  /** Whether it comes back otherwise than it was. */
+  boolean changed();
 
   /** Its record. */
   Class<I> imageType();
@@ -27,13 +34,17 @@ interface KernelObject<I extends DescriptorImage> {
    * Reads its state. The target is frozen: this stands in the pause.
    *
    * @param now its {@code fdinfo} in the pause
+   * @throws ObjectChangedException if it is not any more what was recognised
+   * @throws dev.vmckpt.spi.error.RefusedException if it holds something that cannot be carried
    */
-  I capture(DescriptorResource resource, FdInfo now, Census census);
+  I capture(DescriptorResource resource, FdInfo now, CaptureContext context);
 
   /**
-   * Makes it again in a husk, at any free descriptor number.
+   * Makes it again in a husk.
    *
-   * @return where; the caller moves it to its numbers and sets its status flags
+   * @param image its state, the object of {@code file}
+   * @param file the numbers it was held at, and its flags
+   * @return where: a parked number; the caller moves it to its numbers and sets its status flags
    */
-  RemoteFd restore(I image, HuskFiles husk);
+  RemoteFd restore(I image, OpenFileImage file, HuskFiles husk);
 }

@@ -13,7 +13,7 @@ class ProcStatusTest {
     ProcStatus status = ProcStatus.parse(ProcTexts.of("qemu.status"));
     assertThat(status.name()).isEqualTo("qemu-system-x86");
     assertThat(status.state()).isEqualTo('S');
-    assertThat(status.umask()).isEqualTo(022);
+    assertThat(status.umask()).isEqualTo(027);
     assertThat(status.threads()).isEqualTo(5);
     assertThat(status.userIds()).containsExactly(0, 0, 0, 0);
     assertThat(status.groups()).isEmpty();

@@ -59,10 +59,11 @@ public sealed interface DescriptorImage {
    * @param pipe the same number at both ends
    * @param writer whether this is the writing end
    * @param capacity F_GETPIPE_SZ, in bytes; given at the reading end
-   * @param packets the unread contents, packet by packet in packet mode (O_DIRECT), else in one
-   *     piece; given at the reading end
+   * @param packetMode whether what is written stays in packets (O_DIRECT)
+   * @param packets the unread contents, packet by packet in packet mode, else in one piece; given
+   *     at the reading end
    */
-  record Pipe(long pipe, boolean writer, int capacity, List<byte[]> packets)
+  record Pipe(long pipe, boolean writer, int capacity, boolean packetMode, List<byte[]> packets)
       implements DescriptorImage {}
 
   /**
@@ -70,8 +71,9 @@ public sealed interface DescriptorImage {
    *
    * @param writer the target writes into it (it comes back as /dev/null), or reads from it (it
    *     comes back at its end)
+   * @param unread of a reading end: what had been written and not read yet, and still comes
    */
-  record OutsidePipe(boolean writer) implements DescriptorImage {}
+  record OutsidePipe(boolean writer, List<byte[]> unread) implements DescriptorImage {}
 
   /**
    * A named pipe (fifo(7)).
@@ -108,7 +110,8 @@ public sealed interface DescriptorImage {
    * @param listening whether it accepts
    * @param backlog the second argument of listen(2)
    * @param address struct sockaddr it is bound to, or null
-   * @param fileMode permissions of a UNIX socket's file, or -1
+   * @param peer struct sockaddr a datagram socket was connected to, or null
+   * @param fileMode permissions of a UNIX socket's file, or -1 if it had none
    * @param options its options
    */
   record Socket(
@@ -118,6 +121,7 @@ public sealed interface DescriptorImage {
       boolean listening,
       int backlog,
       byte @Nullable [] address,
+      byte @Nullable [] peer,
       int fileMode,
       List<SocketOption> options)
       implements DescriptorImage {}
@@ -127,11 +131,12 @@ public sealed interface DescriptorImage {
    *
    * @param domain AF_*
    * @param type SOCK_*
-   * @param unread what the peer had sent and nobody read
+   * @param unread what the peer had sent and nobody read, message by message
    * @param peer who it was, for the result
    * @param options its options
    */
-  record LostPeer(int domain, int type, byte[] unread, String peer, List<SocketOption> options)
+  record LostPeer(
+      int domain, int type, List<byte[]> unread, String peer, List<SocketOption> options)
       implements DescriptorImage {}
 
   /**
@@ -148,7 +153,8 @@ public sealed interface DescriptorImage {
    * @param name the name it was given
    * @param bytes its length
    * @param seals F_GET_SEALS
-   * @param pagesFile the path of its contents within the folder of the snapshot
+   * @param pagesFile the path of its contents within the folder of the snapshot; the same for every
+   *     open file description of one memfd
    */
   record MemFd(String name, long bytes, int seals, String pagesFile) implements DescriptorImage {}
 
