@@ -69,7 +69,7 @@ public final class Main implements Runnable {
 
   /** The whole command line. */
   static CommandLine commandLine(Session session) {
-    CommandLine all = top(session);
+    CommandLine all = new CommandLine(new Main());
     for (String name : NAMES) {
       all.addSubcommand(command(name, session));
     }
@@ -89,22 +89,17 @@ public final class Main implements Runnable {
     if (!Arrays.asList(NAMES).contains(name)) {
       return null;
     }
-    CommandLine all = top(session);
+    CommandLine all = new CommandLine(new Main());
     all.addSubcommand(command(name, session));
     return configured(all, session);
   }
 
   /** These settings reach the commands that are there already, and no later one. */
   private static CommandLine configured(CommandLine all, Session session) {
-    all.setCaseInsensitiveEnumValuesAllowed(true);
-    all.setColorScheme(CommandLine.Help.defaultColorScheme(session.outColors()));
-    return all;
-  }
-
-  private static CommandLine top(Session session) {
-    CommandLine all = new CommandLine(new Main());
     all.setOut(
         new PrintWriter(new OutputStreamWriter(session.out(), StandardCharsets.UTF_8), true));
+    all.setCaseInsensitiveEnumValuesAllowed(true);
+    all.setColorScheme(CommandLine.Help.defaultColorScheme(session.outColors()));
     return all;
   }
 

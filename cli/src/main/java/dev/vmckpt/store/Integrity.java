@@ -2,6 +2,7 @@
 package dev.vmckpt.store;
 
 import dev.vmckpt.ckpt.ProgressListener;
+import dev.vmckpt.ckpt.memory.PagesFile;
 import dev.vmckpt.spi.error.SnapshotException;
 import dev.vmckpt.spi.error.SnapshotException.Fault;
 import dev.vmckpt.spi.image.FileEntry;
@@ -25,9 +26,6 @@ import java.util.zip.CRC32C;
 /** Compares the files of a snapshot with what its manifest says of them. */
 final class Integrity {
   private static final int CHUNK = 1 << 20;
-
-  /** Every file of pages lies in this folder of a snapshot, and nothing else does. */
-  private static final String PAGES = "memory/";
 
   private final PagesCheck pages;
 
@@ -97,7 +95,8 @@ final class Integrity {
       Stored snapshot, Map.Entry<String, FileEntry> file, ProgressListener progress)
       throws IOException {
     FileEntry entry = file.getValue();
-    if (file.getKey().startsWith(PAGES)) {
+    // The checksum of a file of pages is that of the table of its extents, which lies beside it.
+    if (snapshot.manifest().files().containsKey(file.getKey() + PagesFile.EXTENTS_SUFFIX)) {
       pages.verify(snapshot.folder(), file.getKey(), entry, progress);
       return;
     }
