@@ -51,8 +51,10 @@ public final class Checkpointer implements AutoCloseable {
    * Saves a process into a folder; it runs on.
    *
    * @return what the store puts into the manifest; nothing is durable yet
-   * @throws dev.vmckpt.spi.error.RefusedException if it holds something nobody carries; nothing was touched
-   * @throws dev.vmckpt.spi.error.TargetGoneException if there is no such process, or it ended meanwhile
+   * @throws dev.vmckpt.spi.error.RefusedException if it holds something nobody carries; nothing was
+   *     touched
+   * @throws dev.vmckpt.spi.error.TargetGoneException if there is no such process, or it ended
+   *     meanwhile
    * @throws dev.vmckpt.spi.error.NotPermittedException if it may not be traced
    * @throws dev.vmckpt.spi.error.FailureException if the folder cannot be written
    */

@@ -35,38 +35,122 @@ public final class Doctor {
 
   private static List<Feature> tried() {
     List<Feature> features = new ArrayList<>();
-    features.add(feature("kernel", true, true, "Linux " + Hosts.kernel() + " on " + System.getProperty("os.arch"), null));
+    features.add(
+        feature(
+            "kernel",
+            true,
+            true,
+            "Linux " + Hosts.kernel() + " on " + System.getProperty("os.arch"),
+            null));
     int pid = Spawn.start(PROGRAM);
     try (Probe probe = new Probe(pid)) {
-      add(features, "ptrace", probe.seized(), true, "seize, freeze and borrow threads of your own processes",
+      add(
+          features,
+          "ptrace",
+          probe.seized(),
+          true,
+          "seize, freeze and borrow threads of your own processes",
           ROOT + "CAP_SYS_PTRACE; see also /proc/sys/kernel/yama/ptrace_scope");
-      add(features, "ptrace of others", probe.privileged(), false, "processes of other users and programs that forbid it",
+      add(
+          features,
+          "ptrace of others",
+          probe.privileged(),
+          false,
+          "processes of other users and programs that forbid it",
           ROOT + "CAP_SYS_PTRACE");
-      add(features, "suspend seccomp", probe.suspendsSeccomp(), false, "targets with system call filters, as qemu -sandbox on",
+      add(
+          features,
+          "suspend seccomp",
+          probe.suspendsSeccomp(),
+          false,
+          "targets with system call filters, as qemu -sandbox on",
           ROOT + "CAP_SYS_ADMIN");
-      add(features, "read seccomp filters", probe.suspendsSeccomp(), false, "filters are saved and installed again", ROOT + "CAP_SYS_ADMIN");
-      add(features, "rseq", probe.readsRseq(), true, "restartable sequences of the C library", "use Linux 5.13 or newer");
-      add(features, "PAGEMAP_SCAN", probe.scansPagemap(), false, "finds written pages in milliseconds; else /proc/PID/pagemap is read",
+      add(
+          features,
+          "read seccomp filters",
+          probe.suspendsSeccomp(),
+          false,
+          "filters are saved and installed again",
+          ROOT + "CAP_SYS_ADMIN");
+      add(
+          features,
+          "rseq",
+          probe.readsRseq(),
+          true,
+          "restartable sequences of the C library",
+          "use Linux 5.13 or newer");
+      add(
+          features,
+          "PAGEMAP_SCAN",
+          probe.scansPagemap(),
+          false,
+          "finds written pages in milliseconds; else /proc/PID/pagemap is read",
           "use Linux 6.7 or newer");
-      add(features, "map_files", probe.readsMapFiles(), false, "deleted files, shared memory and restored targets can be saved",
+      add(
+          features,
+          "map_files",
+          probe.readsMapFiles(),
+          false,
+          "deleted files, shared memory and restored targets can be saved",
           ROOT + "CAP_CHECKPOINT_RESTORE");
-      add(features, "pidfd_getfd", probe.duplicatesDescriptors(), true, "sockets and pipes are looked at through a duplicate",
+      add(
+          features,
+          "pidfd_getfd",
+          probe.duplicatesDescriptors(),
+          true,
+          "sockets and pipes are looked at through a duplicate",
           "use Linux 5.6 or newer");
-      add(features, "kcmp", probe.compares(), true, "descriptors that share an offset are told apart",
+      add(
+          features,
+          "kcmp",
+          probe.compares(),
+          true,
+          "descriptors that share an offset are told apart",
           "use a kernel with CONFIG_KCMP");
-      add(features, "process numbers", probe.choosesNumbers(), true, "a target comes back under its own number (clone3 set_tid)",
+      add(
+          features,
+          "process numbers",
+          probe.choosesNumbers(),
+          true,
+          "a target comes back under its own number (clone3 set_tid)",
           ROOT + "CAP_CHECKPOINT_RESTORE");
-      add(features, "time namespace", probe.unshares(Probe.NEWTIME), false, "CLOCK_MONOTONIC goes on where it was; else it jumps",
+      add(
+          features,
+          "time namespace",
+          probe.unshares(Probe.NEWTIME),
+          false,
+          "CLOCK_MONOTONIC goes on where it was; else it jumps",
           ROOT + "CAP_SYS_ADMIN; a kernel with CONFIG_TIME_NS");
-      add(features, "pid namespace", probe.unshares(Probe.NEWPID), false, "a clone runs while its number is taken", ROOT + "CAP_SYS_ADMIN");
-      add(features, "vDSO", probe.mapsVdso(), true, "the kernel's code page is mapped at its old address",
+      add(
+          features,
+          "pid namespace",
+          probe.unshares(Probe.NEWPID),
+          false,
+          "a clone runs while its number is taken",
+          ROOT + "CAP_SYS_ADMIN");
+      add(
+          features,
+          "vDSO",
+          probe.mapsVdso(),
+          true,
+          "the kernel's code page is mapped at its old address",
           "use a kernel with CONFIG_CHECKPOINT_RESTORE");
     }
     Path temporary = Path.of(System.getProperty("java.io.tmpdir"));
-    add(features, "reflink in " + temporary, reflinks(temporary), false, "disks are kept in microseconds; else they are copied in the pause",
+    add(
+        features,
+        "reflink in " + temporary,
+        reflinks(temporary),
+        false,
+        "disks are kept in microseconds; else they are copied in the pause",
         "keep disks and store on XFS or Btrfs");
     boolean kvm = Files.isReadable(Path.of("/dev/kvm")) && Files.isWritable(Path.of("/dev/kvm"));
-    add(features, "/dev/kvm", kvm, false, "there; targets that use it are refused by name in this version",
+    add(
+        features,
+        "/dev/kvm",
+        kvm,
+        false,
+        "there; targets that use it are refused by name in this version",
         "load the kvm module, or join the group kvm");
     return features;
   }
@@ -86,7 +170,12 @@ public final class Doctor {
   }
 
   private static void add(
-      List<Feature> features, String name, boolean there, boolean needed, String detail, String remedy) {
+      List<Feature> features,
+      String name,
+      boolean there,
+      boolean needed,
+      String detail,
+      String remedy) {
     features.add(feature(name, there, needed, detail, there ? null : remedy));
   }
 

@@ -52,8 +52,8 @@ public final class Processes {
   }
 
   /**
-   * The processes that map a file or hold it open, by device and inode; ascending. Processes that may not be
-   * looked at are passed over.
+   * The processes that map a file or hold it open, by device and inode; ascending. Processes that
+   * may not be looked at are passed over.
    */
   public static List<Integer> mapping(Path file) {
     List<Integer> found = new ArrayList<>();
@@ -75,7 +75,8 @@ public final class Processes {
   private static boolean maps(int pid, Path file, long inode) throws IOException {
     try {
       for (ProcArea area : MapsParser.parse(ProcFs.read(ProcFs.of(pid, "maps")))) {
-        // The device numbers of maps and stat differ on some file systems (Btrfs); the name decides there.
+        // The device numbers of maps and stat differ on some file systems (Btrfs); the name decides
+        // there.
         if (area.inode() == inode
             && (area.path().equals(file.toString())
                 || area.path().equals(file.toRealPath().toString()))) {

@@ -28,7 +28,10 @@ public final class AddressSpacePlan {
   private static final int PROT_EXEC = 4;
   private static final int RED_ZONE = 128;
 
-  /** A main stack is 132 KiB at its birth; what is smaller was cut by somebody, and its end is in use. */
+  /**
+   * A main stack is 132 KiB at its birth; what is smaller was cut by somebody, and its end is in
+   * use.
+   */
   private static final long STACK_MINIMUM = 128 << 10;
 
   private final int pid;
@@ -202,7 +205,9 @@ public final class AddressSpacePlan {
         || flags.contains("pf")
         || path.startsWith("anon_inode:")
         || path.startsWith("/[aio]")
-        || (path.startsWith("/dev/") && !path.equals("/dev/zero") && !path.startsWith("/dev/shm/"))) {
+        || (path.startsWith("/dev/")
+            && !path.equals("/dev/zero")
+            && !path.startsWith("/dev/shm/"))) {
       return AreaPlan.refused(
           area,
           "a device's memory",

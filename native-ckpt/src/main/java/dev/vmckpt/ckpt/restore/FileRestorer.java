@@ -26,8 +26,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Makes the descriptors of a target again: kernel objects by this engine, device connections by their
- * adapters; in ascending order, but epoll last, for it refers to the others.
+ * Makes the descriptors of a target again: kernel objects by this engine, device connections by
+ * their adapters; in ascending order, but epoll last, for it refers to the others.
  */
 final class FileRestorer implements ReattachContext {
   private static final int F_SETFL = 4;
@@ -95,7 +95,9 @@ final class FileRestorer implements ReattachContext {
       if (adapter == null) {
         throw new SnapshotException(
             SnapshotException.Fault.TOO_NEW,
-            "the snapshot needs an adapter named '" + connection.adapter() + "', which is not installed here");
+            "the snapshot needs an adapter named '"
+                + connection.adapter()
+                + "', which is not installed here");
       }
       int lowest = file.descriptors().get(0).number();
       made =
@@ -119,11 +121,22 @@ final class FileRestorer implements ReattachContext {
       String subject = "fd:" + descriptor.number();
       if (descriptor.number() == made.number()) {
         inPlace = true;
-        husk.queue("fcntl(F_SETFD)", subject, Nr.FCNTL, made.number(), 2, descriptor.closeOnExec() ? 1 : 0);
+        husk.queue(
+            "fcntl(F_SETFD)",
+            subject,
+            Nr.FCNTL,
+            made.number(),
+            2,
+            descriptor.closeOnExec() ? 1 : 0);
         continue;
       }
       husk.queue(
-          "dup3", subject, Nr.DUP3, made.number(), descriptor.number(), descriptor.closeOnExec() ? O_CLOEXEC : 0);
+          "dup3",
+          subject,
+          Nr.DUP3,
+          made.number(),
+          descriptor.number(),
+          descriptor.closeOnExec() ? O_CLOEXEC : 0);
     }
     int first = file.descriptors().get(0).number();
     if (file.ownerSignal() != 0) {
@@ -158,7 +171,8 @@ final class FileRestorer implements ReattachContext {
           request.work(),
           PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
     } catch (IOException e) {
-      throw new FailureException("a folder for working copies cannot be made at " + request.work(), e);
+      throw new FailureException(
+          "a folder for working copies cannot be made at " + request.work(), e);
     }
   }
 

@@ -27,15 +27,18 @@ import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Makes the process that a target is rebuilt in: with its number, or else in a pid namespace, and in a time
- * namespace in which its clocks go on where they were.
+ * Makes the process that a target is rebuilt in: with its number, or else in a pid namespace, and
+ * in a time namespace in which its clocks go on where they were.
  *
- * <p>A small program is started and stopped; it unshares what has to be unshared, and forks the husk with
- * clone3's {@code set_tid}. In a pid namespace a process 1 of ours comes in between, which waits for the target
- * and ends as it ends.
+ * <p>A small program is started and stopped; it unshares what has to be unshared, and forks the
+ * husk with clone3's {@code set_tid}. In a pid namespace a process 1 of ours comes in between,
+ * which waits for the target and ends as it ends.
  */
 final class HuskBuilder implements AutoCloseable {
-  /** Any small program; it is stopped in its first instants. If we die before we trace it, it ends by itself. */
+  /**
+   * Any small program; it is stopped in its first instants. If we die before we trace it, it ends
+   * by itself.
+   */
   private static final String[] PROGRAM = {"/bin/sleep", "5"};
 
   private static final long CLONE_PARENT = 0x8000;
@@ -46,8 +49,8 @@ final class HuskBuilder implements AutoCloseable {
   private static final long RSEQ_FLAG_UNREGISTER = 1;
 
   /**
-   * The process 1 of a pid namespace: waits for its children until there are none, then ends as the one
-   * whose number is in rbx has ended. r13 points to a word of scratch.
+   * The process 1 of a pid namespace: waits for its children until there are none, then ends as the
+   * one whose number is in rbx has ended. r13 points to a word of scratch.
    */
   private static final byte[] INIT =
       HexFormat.of()
@@ -119,7 +122,8 @@ final class HuskBuilder implements AutoCloseable {
       init = makeInit(from);
       made = tryMake(init, 0);
       if (made == null) {
-        throw new FailureException("process " + image.pid() + " has no room in a pid namespace of its own");
+        throw new FailureException(
+            "process " + image.pid() + " has no room in a pid namespace of its own");
       }
     }
     husk = made;
@@ -170,7 +174,10 @@ final class HuskBuilder implements AutoCloseable {
       // With CLONE_PARENT the signal at its end is that of the first process, SIGCHLD as well.
       Tracee tracee =
           from.tryClone(
-              error, Nr.CLONE3, cloneArguments(from, flags, flags == 0 ? SIGCHLD : 0, image.pid()), 88);
+              error,
+              Nr.CLONE3,
+              cloneArguments(from, flags, flags == 0 ? SIGCHLD : 0, image.pid()),
+              88);
       if (tracee != null) {
         return from.child(tracee, image.pid());
       }
@@ -210,7 +217,14 @@ final class HuskBuilder implements AutoCloseable {
   private static void empty(Husk made) {
     long[] rseq = made.leader().rseq();
     if (rseq[0] != 0) {
-      made.queue("rseq", "the husk", Nr.RSEQ, rseq[0], rseq[1], RSEQ_FLAG_UNREGISTER, rseq[2] & 0xffffffffL);
+      made.queue(
+          "rseq",
+          "the husk",
+          Nr.RSEQ,
+          rseq[0],
+          rseq[1],
+          RSEQ_FLAG_UNREGISTER,
+          rseq[2] & 0xffffffffL);
     }
     made.queue("set_robust_list", "the husk", Nr.SET_ROBUST_LIST, 0, 24);
     made.queue("set_tid_address", "the husk", Nr.SET_TID_ADDRESS, 0);

@@ -38,7 +38,8 @@ final class Preflight {
     }
     if (saved.pageSize() != PageScan.PAGE) {
       refusals.add(
-          new Refusal("the page size", "it was " + saved.pageSize() + " bytes", "use such a machine"));
+          new Refusal(
+              "the page size", "it was " + saved.pageSize() + " bytes", "use such a machine"));
     }
     byte[] vdso = ownVdso();
     if (saved.vdsoBytes() != 0 && Hosts.digest(vdso) != saved.vdsoDigest()) {

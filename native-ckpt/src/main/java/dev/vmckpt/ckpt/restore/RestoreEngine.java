@@ -6,10 +6,10 @@ import dev.vmckpt.ckpt.Restored;
 import dev.vmckpt.ckpt.memory.AreaRestorer;
 import dev.vmckpt.ckpt.memory.Layout;
 import dev.vmckpt.ckpt.objects.HuskFiles;
-import dev.vmckpt.ckpt.raw.NativeBuffer;
-import dev.vmckpt.ckpt.raw.Sys;
 import dev.vmckpt.ckpt.proc.ProcFs;
 import dev.vmckpt.ckpt.proc.ProcStatus;
+import dev.vmckpt.ckpt.raw.NativeBuffer;
+import dev.vmckpt.ckpt.raw.Sys;
 import dev.vmckpt.ckpt.snapshot.AdapterSet;
 import dev.vmckpt.ckpt.task.Credentials;
 import dev.vmckpt.ckpt.task.Limits;
@@ -75,8 +75,7 @@ public final class RestoreEngine {
       int pagesFd = openPages(husk, request, image, parkFrom);
       areas.mapAreas(pagesFd);
       restoreFs(husk, image);
-      FileRestorer files =
-          new FileRestorer(husk, request, adapters, cloner, image.files(), notes);
+      FileRestorer files = new FileRestorer(husk, request, adapters, cloner, image.files(), notes);
       HuskFiles tools =
           new HuskFiles(husk, request.folder(), files.reattach(), notes, parkFrom + PARKING);
       files.restore(image.files(), tools);
@@ -129,7 +128,9 @@ public final class RestoreEngine {
     return highest + 1;
   }
 
-  /** Raises the limit of descriptors if what is built needs more; the saved limit is set at the end. */
+  /**
+   * Raises the limit of descriptors if what is built needs more; the saved limit is set at the end.
+   */
   private static void allowDescriptors(int pid, int parkFrom) {
     long wanted = parkFrom + 4096L;
     NativeBuffer limit = new NativeBuffer(16);
@@ -138,7 +139,8 @@ public final class RestoreEngine {
     Sys.tryCall(Nr.PRLIMIT64, pid, 7, limit.address(), 0, 0, 0);
   }
 
-  private static int openPages(Husk husk, RestoreRequest request, ProcessImage image, int parkFrom) {
+  private static int openPages(
+      Husk husk, RestoreRequest request, ProcessImage image, int parkFrom) {
     String pages = request.folder().resolve(image.memory().pagesFile()).toString();
     int low = husk.open(pages, O_RDONLY_CLOEXEC);
     int high = (int) husk.call("fcntl(F_DUPFD)", pages, Nr.FCNTL, low, F_DUPFD_CLOEXEC, parkFrom);
@@ -157,7 +159,10 @@ public final class RestoreEngine {
     husk.flush();
   }
 
-  /** Who each thread is, and what it may still call. After this a call can be refused: almost the last. */
+  /**
+   * Who each thread is, and what it may still call. After this a call can be refused: almost the
+   * last.
+   */
   private static void restoreIdentity(Husk husk, List<Tracee> threads, ProcessImage image) {
     CredentialsImage current =
         Credentials.of(ProcStatus.parse(ProcFs.read(ProcFs.of(husk.pid(), "status"))));
@@ -175,7 +180,15 @@ public final class RestoreEngine {
     RemoteAddress gadget = VdsoCode.syscall(husk.memory(), VdsoCode.areas(husk.pid()));
     long result =
         Husk.plainCall(
-            husk.leader(), gadget, Nr.MUNMAP, husk.workspace().value(), Husk.WORKSPACE_BYTES, 0, 0, 0, 0);
+            husk.leader(),
+            gadget,
+            Nr.MUNMAP,
+            husk.workspace().value(),
+            Husk.WORKSPACE_BYTES,
+            0,
+            0,
+            0,
+            0);
     Sys.check("munmap", "the workspace", result);
   }
 

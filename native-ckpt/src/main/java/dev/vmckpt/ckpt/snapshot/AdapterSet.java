@@ -6,7 +6,10 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** The adapters, in the order they declare: on the way in from first to last, on the way out in reverse. */
+/**
+ * The adapters, in the order they declare: on the way in from first to last, on the way out in
+ * reverse.
+ */
 public final class AdapterSet {
   private final List<Adapter> ordered;
 

@@ -37,7 +37,13 @@ public final class Inspector {
       if (refusal.resource().startsWith("process:")) {
         resources.add(
             new Resource(
-                "process", refusal.resource(), plan.status().name(), "nobody", Verdict.REFUSED, refusal.why(), refusal.remedy()));
+                "process",
+                refusal.resource(),
+                plan.status().name(),
+                "nobody",
+                Verdict.REFUSED,
+                refusal.why(),
+                refusal.remedy()));
       }
     }
     addThreads(plan, resources);
@@ -67,7 +73,13 @@ public final class Inspector {
     for (ProcTimers.Timer timer : plan.timers()) {
       resources.add(
           new Resource(
-              "timer", "timer:" + timer.id(), "POSIX timer", GENERIC, Verdict.CARRIED, "goes on where it was", null));
+              "timer",
+              "timer:" + timer.id(),
+              "POSIX timer",
+              GENERIC,
+              Verdict.CARRIED,
+              "goes on where it was",
+              null));
     }
     for (Plan.Child child : plan.children()) {
       resources.add(

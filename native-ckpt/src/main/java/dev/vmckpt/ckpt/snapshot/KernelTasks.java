@@ -6,7 +6,9 @@ import dev.vmckpt.ckpt.proc.ProcStat;
 import dev.vmckpt.ckpt.trace.Freeze;
 import dev.vmckpt.spi.error.TargetGoneException;
 
-/** Tells the kernel's own workers among the tasks of a process by the flags in their {@code stat}. */
+/**
+ * Tells the kernel's own workers among the tasks of a process by the flags in their {@code stat}.
+ */
 enum KernelTasks implements Freeze.KernelWorkers {
   INSTANCE;
 

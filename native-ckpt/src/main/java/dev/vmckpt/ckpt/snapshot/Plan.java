@@ -64,8 +64,20 @@ record Plan(
   /** The same plan with other refusals. */
   Plan withRefusals(List<Refusal> others) {
     return new Plan(
-        pid, status, stat, commandLine, maps, memory, census, descriptors, children, timers, gadgets,
-        workingDirectory, root, List.copyOf(others));
+        pid,
+        status,
+        stat,
+        commandLine,
+        maps,
+        memory,
+        census,
+        descriptors,
+        children,
+        timers,
+        gadgets,
+        workingDirectory,
+        root,
+        List.copyOf(others));
   }
 
   /** Whether another plan gives the same descriptors to the same owners. */
@@ -86,7 +98,8 @@ record Plan(
   }
 
   /**
-   * An open file description and who carries it: an adapter, a kernel object, or the user's wish to drop it.
+   * An open file description and who carries it: an adapter, a kernel object, or the user's wish to
+   * drop it.
    *
    * @param adapter the adapter that claimed it, or null
    * @param object the kernel object it is, or null
@@ -120,7 +133,8 @@ record Plan(
    * A child process.
    *
    * @param ended whether it is a zombie
-   * @param ours whether it is what is left of a child that a snapshot made (it tells its parent nothing)
+   * @param ours whether it is what is left of a child that a snapshot made (it tells its parent
+   *     nothing)
    */
   record Child(int pid, String name, boolean ended, boolean ours) {}
 }

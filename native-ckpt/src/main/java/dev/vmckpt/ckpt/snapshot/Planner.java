@@ -185,7 +185,14 @@ final class Planner {
     }
     if (dropped) {
       return new Owned(
-          resource, null, null, true, false, "left out: comes back as if its other end had gone", null, null);
+          resource,
+          null,
+          null,
+          true,
+          false,
+          "left out: comes back as if its other end had gone",
+          null,
+          null);
     }
     Context context = new Context();
     for (Adapter adapter : adapters.ordered()) {
@@ -216,7 +223,14 @@ final class Planner {
       Claim claim) {
     boolean changed = object != null ? object.object().changed() : claim.changed();
     return new Owned(
-        resource, adapter, object, false, changed, claim.summary(), claim.refusal(), claim.remedy());
+        resource,
+        adapter,
+        object,
+        false,
+        changed,
+        claim.summary(),
+        claim.refusal(),
+        claim.remedy());
   }
 
   private static void checkDrops(Set<String> drops, List<DescriptorResource> descriptors) {
@@ -287,5 +301,4 @@ final class Planner {
       return cloner;
     }
   }
-
 }

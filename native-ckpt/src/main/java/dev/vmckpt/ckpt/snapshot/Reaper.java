@@ -11,8 +11,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Lets the target take the exit status of the child that was made in it, so that no zombie stays: a second
- * stop, of microseconds. Also takes what earlier snapshots left that were killed half way.
+ * Lets the target take the exit status of the child that was made in it, so that no zombie stays: a
+ * second stop, of microseconds. Also takes what earlier snapshots left that were killed half way.
  *
  * <p>A zombie does no harm, so nothing that goes wrong here is a failure of the snapshot.
  */

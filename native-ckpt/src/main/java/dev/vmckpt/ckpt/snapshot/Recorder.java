@@ -61,7 +61,10 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** The part of a snapshot that stands in the pause: reads a frozen target, and splits its memory off. */
+/**
+ * The part of a snapshot that stands in the pause: reads a frozen target, and splits its memory
+ * off.
+ */
 final class Recorder {
   private static final int MADV_DONTFORK = 10;
   private static final int MADV_DOFORK = 11;
@@ -104,8 +107,21 @@ final class Recorder {
 
     Recording timed(String when, long micros) {
       return new Recording(
-          child, whyNoFork, when, micros, clocks, timers, signals, credentials, limits, layout, umask,
-          threads, files, vdso, copiedInPause);
+          child,
+          whyNoFork,
+          when,
+          micros,
+          clocks,
+          timers,
+          signals,
+          credentials,
+          limits,
+          layout,
+          umask,
+          threads,
+          files,
+          vdso,
+          copiedInPause);
     }
   }
 
@@ -120,8 +136,8 @@ final class Recorder {
   }
 
   /**
-   * Dead memory for injections: below the leading thread's stack pointer, or at the far end of the main stack
-   * when that thread runs on another stack, as coroutines do.
+   * Dead memory for injections: below the leading thread's stack pointer, or at the far end of the
+   * main stack when that thread runs on another stack, as coroutines do.
    */
   static InjectionPlace place(Freeze freeze, AddressSpacePlan memory) {
     long stackPointer = freeze.leader().stackPointer();
@@ -162,7 +178,10 @@ final class Recorder {
         TimersImage timers = Timers.capture(leader, plan.timers());
         SignalsImage signals =
             Signals.capture(
-                leader, status.caught() | status.ignored(), first.pendingSignals(true), freeze.groupStopped());
+                leader,
+                status.caught() | status.ignored(),
+                first.pendingSignals(true),
+                freeze.groupStopped());
         CredentialsImage credentials = Credentials.capture(leader, status);
         List<LimitImage> limits = Limits.capture(pid);
         LayoutImage layout = Layout.capture(leader, plan.stat());
@@ -181,14 +200,28 @@ final class Recorder {
             if (request.method() == CaptureFacts.Method.FORK) {
               throw new RefusedException(
                   "a split of process " + pid,
-                  List.of(new Refusal("process:" + pid, e.getMessage() + "", "allow --capture stop")));
+                  List.of(
+                      new Refusal("process:" + pid, e.getMessage() + "", "allow --capture stop")));
             }
             whyNot = e.getMessage() + "";
           }
         }
         return new Recording(
-            child, whyNot, "", 0, clocks, timers, signals, credentials, limits, layout, status.umask(),
-            images, files, vdso, copied + writer.copiedShared());
+            child,
+            whyNot,
+            "",
+            0,
+            clocks,
+            timers,
+            signals,
+            credentials,
+            limits,
+            layout,
+            status.umask(),
+            images,
+            files,
+            vdso,
+            copied + writer.copiedShared());
       }
     }
   }
@@ -250,7 +283,11 @@ final class Recorder {
         Recorded recorded = connections.get(resource);
         if (recorded == null) {
           throw new IllegalStateException(
-              "adapter " + owned.adapter().name() + " claimed " + resource.name() + " and recorded nothing");
+              "adapter "
+                  + owned.adapter().name()
+                  + " claimed "
+                  + resource.name()
+                  + " and recorded nothing");
         }
         image =
             new DescriptorImage.Connection(
@@ -323,7 +360,8 @@ final class Recorder {
         new MemoryImage(
             writer.pagesFile(),
             recording.layout(),
-            new RemoteAddress(memory.kernelAreas().isEmpty() ? 0 : memory.kernelAreas().get(0).start()),
+            new RemoteAddress(
+                memory.kernelAreas().isEmpty() ? 0 : memory.kernelAreas().get(0).start()),
             new RemoteAddress(
                 memory.kernelAreas().isEmpty()
                     ? 0

@@ -21,8 +21,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Takes a snapshot of a throwaway process, so that no class is loaded and no method is run for the first time
- * inside a real pause: most of the pause of a cold JVM is its own.
+ * Takes a snapshot of a throwaway process, so that no class is loaded and no method is run for the
+ * first time inside a real pause: most of the pause of a cold JVM is its own.
  */
 public final class Rehearsal {
   private static final Logger LOG = LoggerFactory.getLogger(Rehearsal.class);

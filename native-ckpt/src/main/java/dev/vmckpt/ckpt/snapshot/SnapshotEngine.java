@@ -71,7 +71,8 @@ public final class SnapshotEngine {
         refuse(plan);
         return attempt(plan, request, progress, attempt == ATTEMPTS);
       } catch (PlanOutdatedException e) {
-        // The target mapped or opened something between the plan and the pause. It was let go at once.
+        // The target mapped or opened something between the plan and the pause. It was let go at
+        // once.
         if (attempt == ATTEMPTS) {
           throw new FailureException(
               "process "
@@ -147,7 +148,9 @@ public final class SnapshotEngine {
     }
   }
 
-  /** A target that never holds still long enough is planned while it is frozen: slower, and certain. */
+  /**
+   * A target that never holds still long enough is planned while it is frozen: slower, and certain.
+   */
   private Plan planInPause(Plan old, SnapshotRequest request) {
     Plan plan = planner.planFrozen(request.pid(), request.drops());
     try {

@@ -51,8 +51,7 @@ public final class Threads {
    *
    * @param innerTid its number in its own pid namespace
    */
-  public ThreadImage capture(
-      int pid, Tracee tracee, BorrowedThread borrowed, int innerTid) {
+  public ThreadImage capture(int pid, Tracee tracee, BorrowedThread borrowed, int innerTid) {
     List<SeccompFilter> filters = filters(tracee);
     int tid = tracee.number();
     RemoteAddress scratch = borrowed.scratch();

@@ -340,8 +340,8 @@ public final class Husk implements RemoteProcess {
   }
 
   /**
-   * Turns it into a small program of machine code and lets it go: rbx holds {@code number}, r13 points to the
-   * scratch. The code lies behind the loop in the workspace.
+   * Turns it into a small program of machine code and lets it go: rbx holds {@code number}, r13
+   * points to the scratch. The code lies behind the loop in the workspace.
    */
   public void become(byte[] code, long number) {
     RemoteAddress at = workspace.plus(LOOP.length + 16);

@@ -13,8 +13,8 @@ import java.nio.ByteOrder;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Tries single features of the kernel on a throwaway child of ours, which is ended when this is closed. Each
- * method answers whether it worked, and never throws.
+ * Tries single features of the kernel on a throwaway child of ours, which is ended when this is
+ * closed. Each method answers whether it worked, and never throws.
  */
 public final class Probe implements AutoCloseable {
   /** CLONE_NEWTIME of include/uapi/linux/sched.h. */
@@ -26,7 +26,8 @@ public final class Probe implements AutoCloseable {
   private static final int PIDFD_OPEN = 434;
   private static final int PIDFD_GETFD = 438;
   private static final int KCMP = 312;
-  private static final int OPTIONS = Ptrace.O_TRACESYSGOOD | Ptrace.O_EXITKILL | Ptrace.O_TRACECLONE | Ptrace.O_TRACEFORK;
+  private static final int OPTIONS =
+      Ptrace.O_TRACESYSGOOD | Ptrace.O_EXITKILL | Ptrace.O_TRACECLONE | Ptrace.O_TRACEFORK;
   private static final long PAGEMAP_SCAN = 0xC0606610L;
   private static final int CAP_SYS_PTRACE = 19;
   private static final int ARCH_MAP_VDSO_64 = 0x2003;
@@ -111,7 +112,9 @@ public final class Probe implements AutoCloseable {
     return Sys.tryCall(KCMP, pid, pid, 1, 0, 0, 0) == 0;
   }
 
-  /** Whether a process can be given a number: tried with one that is taken, so that none is made. */
+  /**
+   * Whether a process can be given a number: tried with one that is taken, so that none is made.
+   */
   public boolean choosesNumbers() {
     Tracee thread = tracee;
     if (thread == null || gadget == 0) {
@@ -150,8 +153,7 @@ public final class Probe implements AutoCloseable {
     if (thread == null || gadget == 0) {
       return -Errno.EPERM;
     }
-    return Husk.plainCall(
-        thread, new RemoteAddress(gadget), number, a, b, 0, 0, 0, 0);
+    return Husk.plainCall(thread, new RemoteAddress(gadget), number, a, b, 0, 0, 0, 0);
   }
 
   private static long open(String path) {

@@ -9,7 +9,9 @@ import dev.vmckpt.spi.remote.RemoteAddress;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** Finds a {@code syscall} instruction in the vDSO of a process: code that is there in every one. */
+/**
+ * Finds a {@code syscall} instruction in the vDSO of a process: code that is there in every one.
+ */
 public final class VdsoCode {
   private VdsoCode() {}
 
