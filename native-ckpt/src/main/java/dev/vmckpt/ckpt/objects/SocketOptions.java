@@ -65,6 +65,10 @@ final class SocketOptions {
     {0, 8, 4}, // IP_PKTINFO
     {0, 15, 4}, // IP_FREEBIND
     {0, 19, 4}, // IP_TRANSPARENT
+  };
+
+  /** Of datagram sockets alone: others have a value, but do not let it be set. */
+  private static final int[][] INET_DATAGRAM = {
     {0, 33, 4}, // IP_MULTICAST_TTL
     {0, 34, 4}, // IP_MULTICAST_LOOP
   };
@@ -163,6 +167,9 @@ final class SocketOptions {
     }
     if (kind.domain() == SocketCalls.AF_INET) {
       read(socket, INET, options);
+      if (kind.isDatagram()) {
+        read(socket, INET_DATAGRAM, options);
+      }
     }
     if (kind.domain() == SocketCalls.AF_INET6) {
       read(socket, INET6, options);

@@ -25,6 +25,18 @@ public final class SocketCalls {
   private static final int GETPEERNAME = 52;
   private static final int ADDRESS_BYTES = 128;
 
+  private static final int PLACE_BYTES = 256;
+
+  /** Where results are found: sockets are asked some thirty things each inside a pause. */
+  private static final ThreadLocal<NativeBuffer> PLACE = new Place();
+
+  private static final class Place extends ThreadLocal<NativeBuffer> {
+    @Override
+    protected NativeBuffer initialValue() {
+      return new NativeBuffer(PLACE_BYTES);
+    }
+  }
+
   private SocketCalls() {}
 
   /** socket(2) with SOCK_CLOEXEC. */
@@ -32,9 +44,12 @@ public final class SocketCalls {
     return Sys.tryCall(Nr.SOCKET, domain, type | SOCK_CLOEXEC, protocol);
   }
 
-  /** The bytes of an option, at most {@code length}, or null when the socket has no such option. */
+  /**
+   * The bytes of an option, at most {@code length} (up to 252), or null when the socket has no such
+   * option.
+   */
   public static byte @Nullable [] option(int fd, int level, int name, int length) {
-    NativeBuffer value = new NativeBuffer(length + 8);
+    NativeBuffer value = PLACE.get();
     value.bytes().putInt(length, length);
     long result =
         Sys.tryCall(Nr.GETSOCKOPT, fd, level, name, value.address(), value.address() + length, 0);
@@ -43,7 +58,7 @@ public final class SocketCalls {
 
   /** An option that is an int, or {@code otherwise} when the socket has no such option. */
   public static int intOption(int fd, int level, int name, int otherwise) {
-    NativeBuffer value = new NativeBuffer(8);
+    NativeBuffer value = PLACE.get();
     value.bytes().putInt(4, 4);
     long result =
         Sys.tryCall(Nr.GETSOCKOPT, fd, level, name, value.address(), value.address() + 4, 0);
@@ -83,7 +98,7 @@ public final class SocketCalls {
   }
 
   private static byte @Nullable [] address(int call, int fd) {
-    NativeBuffer into = new NativeBuffer(ADDRESS_BYTES + 8);
+    NativeBuffer into = PLACE.get();
     into.bytes().putInt(ADDRESS_BYTES, ADDRESS_BYTES);
     long result = Sys.tryCall(call, fd, into.address(), into.address() + ADDRESS_BYTES);
     return result < 0
