@@ -84,7 +84,6 @@ final class FileRestorer implements ReattachContext {
         }
       }
     }
-    tools.finish();
   }
 
   private void restore(OpenFileImage file, HuskFiles tools) {

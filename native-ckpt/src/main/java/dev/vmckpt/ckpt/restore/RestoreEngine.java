@@ -76,10 +76,13 @@ public final class RestoreEngine {
       areas.mapAreas(pagesFd);
       restoreFs(husk, image);
       FileRestorer files = new FileRestorer(husk, request, adapters, cloner, image.files(), notes);
-      HuskFiles tools =
-          new HuskFiles(husk, request.folder(), files.reattach(), notes, parkFrom + PARKING);
-      files.restore(image.files(), tools);
-      areas.mapDescriptorAreas(image.files());
+      try (HuskFiles tools =
+          new HuskFiles(husk, request.folder(), files.reattach(), notes, parkFrom + PARKING)) {
+        files.restore(image.files(), tools);
+        areas.mapDescriptorAreas(image.files());
+        // Last: a seal would forbid the shared mapping of a memfd.
+        tools.finish();
+      }
       husk.call("close_range", "parked descriptors", Nr.CLOSE_RANGE, parkFrom, 0xffffffffL, 0);
       List<Tracee> threads = Threads.make(husk, image.threads());
       for (int i = 0; i < threads.size(); i++) {

@@ -5,6 +5,7 @@ import dev.vmckpt.ckpt.ProgressListener;
 import dev.vmckpt.ckpt.SnapshotRequest;
 import dev.vmckpt.ckpt.objects.KernelObject;
 import dev.vmckpt.ckpt.objects.KernelObjects;
+import dev.vmckpt.ckpt.objects.ObjectsRehearsal;
 import dev.vmckpt.ckpt.raw.NativeBuffer;
 import dev.vmckpt.ckpt.raw.Spawn;
 import dev.vmckpt.ckpt.raw.Sys;
@@ -44,6 +45,9 @@ public final class Rehearsal {
       for (int round = 0; round < ROUNDS; round++) {
         Path folder = Files.createTempDirectory("vmckpt-rehearsal");
         try {
+          if (round == 0) {
+            ObjectsRehearsal.run(folder);
+          }
           engine.take(
               new SnapshotRequest(pid, folder, Set.of(), null, false), ProgressListener.SILENT);
         } finally {
