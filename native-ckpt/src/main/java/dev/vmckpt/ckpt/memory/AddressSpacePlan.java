@@ -56,6 +56,31 @@ public final class AddressSpacePlan {
         areas.add(plan(area, descriptors));
       }
     }
+    refuseSharedTwice();
+  }
+
+  /** Shared memory mapped at two places would come back as two memories. */
+  private void refuseSharedTwice() {
+    for (int i = 0; i < areas.size(); i++) {
+      for (int j = 0; j < i; j++) {
+        ProcArea a = areas.get(i).area();
+        ProcArea b = areas.get(j).area();
+        if (areas.get(i).content() == Content.SHARED
+            && a.inode() == b.inode()
+            && a.shared()
+            && b.shared()
+            && a.offset() < b.offset() + b.length()
+            && b.offset() < a.offset() + a.length()) {
+          areas.set(
+              i,
+              AreaPlan.refused(
+                  a,
+                  "shared memory mapped twice",
+                  "the same shared memory is mapped at " + Long.toHexString(b.start()) + " as well",
+                  "use a memfd whose descriptor stays open"));
+        }
+      }
+    }
   }
 
   List<AreaPlan> areas() {

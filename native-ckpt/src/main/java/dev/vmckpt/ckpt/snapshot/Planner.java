@@ -76,6 +76,7 @@ final class Planner {
             pid, SmapsParser.parse(ProcFs.read(ProcFs.of(pid, "smaps"))), census.descriptors());
     refusals.addAll(memory.refusals());
     refusals.addAll(census.refusals());
+    refusals.addAll(Surroundings.refusals(pid));
     List<Owned> descriptors = new ArrayList<>();
     for (DescriptorResource resource : census.descriptors()) {
       Owned owned = own(resource, census, drops);
@@ -259,40 +260,64 @@ final class Planner {
     return words;
   }
 
-  /** The children of all threads, by {@code /proc/PID/task/TID/children}. */
   private static List<Child> children(int pid, ProcStat stat) {
     List<Child> children = new ArrayList<>();
-    String[] threads = new File("/proc/" + pid + "/task").list();
-    if (threads == null) {
-      throw new TargetGoneException("process " + pid + " went away");
-    }
-    for (String thread : threads) {
-      String text;
+    for (int number : childNumbers(pid)) {
       try {
-        text = ProcFs.read(ProcFs.of(pid, "task/" + thread + "/children"));
+        ProcStat found = ProcStat.parse(ProcFs.read(ProcFs.of(number, "stat")));
+        boolean ended = found.state() == 'Z';
+        boolean ours = ended && found.exitSignal() == 0 && found.name().equals(stat.name());
+        children.add(new Child(number, found.name(), ended, ours));
       } catch (TargetGoneException e) {
-        continue;
-      }
-      for (String word : text.strip().split(" ", -1)) {
-        if (word.isEmpty()) {
-          continue;
-        }
-        int child = Integer.parseInt(word);
-        try {
-          ProcStat found = ProcStat.parse(ProcFs.read(ProcFs.of(child, "stat")));
-          boolean ended = found.state() == 'Z';
-          children.add(
-              new Child(
-                  child,
-                  found.name(),
-                  ended,
-                  ended && found.exitSignal() == 0 && found.name().equals(stat.name())));
-        } catch (TargetGoneException e) {
-          // It ended between two looks, and was waited for.
-        }
+        // It ended between two looks, and was waited for.
       }
     }
     return children;
+  }
+
+  /**
+   * The children of all threads: by {@code /proc/PID/task/TID/children}, or on a kernel without
+   * that file by looking at every process.
+   */
+  private static List<Integer> childNumbers(int pid) {
+    List<Integer> numbers = new ArrayList<>();
+    if (!new File("/proc/self/task/" + ProcessHandle.current().pid() + "/children").exists()) {
+      for (String name : list("/proc")) {
+        if (Character.isDigit(name.charAt(0)) && parentOf(Integer.parseInt(name)) == pid) {
+          numbers.add(Integer.parseInt(name));
+        }
+      }
+      return numbers;
+    }
+    for (String thread : list("/proc/" + pid + "/task")) {
+      try {
+        String text = ProcFs.read(ProcFs.of(pid, "task/" + thread + "/children")).strip();
+        for (String word : text.split(" ", -1)) {
+          if (!word.isEmpty()) {
+            numbers.add(Integer.parseInt(word));
+          }
+        }
+      } catch (TargetGoneException e) {
+        // A thread that has just ended; its children went to another.
+      }
+    }
+    return numbers;
+  }
+
+  private static int parentOf(int pid) {
+    try {
+      return ProcStat.parse(ProcFs.read(ProcFs.of(pid, "stat"))).ppid();
+    } catch (TargetGoneException e) {
+      return 0;
+    }
+  }
+
+  private static String[] list(String folder) {
+    String[] names = new File(folder).list();
+    if (names == null) {
+      throw new TargetGoneException(folder + " is not there any more");
+    }
+    return names;
   }
 
   private final class Context implements ClaimContext {

@@ -72,6 +72,7 @@ final class Recorder {
   private static final int MADV_KEEPONFORK = 19;
   private static final int F_GETOWN = 9;
   private static final int F_GETSIG = 11;
+  private static final int O_ASYNC = 020000;
   private static final int O_CLOEXEC = 02000000;
 
   private final Plan plan;
@@ -302,8 +303,10 @@ final class Recorder {
         throw new IllegalStateException(resource.name() + " has no owner");
       }
       int fd = resource.fd().number();
-      long ownerPid = leader.tryCall(Nr.FCNTL, fd, F_GETOWN);
-      long ownerSignal = leader.tryCall(Nr.FCNTL, fd, F_GETSIG);
+      // Only these two ever signal their owner: SIGIO, and SIGURG of a socket.
+      boolean signals = (now.flags() & O_ASYNC) != 0 || resource.stat().isSocket();
+      long ownerPid = signals ? leader.tryCall(Nr.FCNTL, fd, F_GETOWN) : 0;
+      long ownerSignal = signals ? leader.tryCall(Nr.FCNTL, fd, F_GETSIG) : 0;
       List<OpenFileImage.Descriptor> numbers = new ArrayList<>();
       for (int j = 0; j < resource.numbers().size(); j++) {
         numbers.add(

@@ -63,12 +63,14 @@ public final class Credentials {
 
   /** Sets what the whole process shares, in its leading thread. */
   public static void restoreProcess(Husk husk, CredentialsImage image) {
-    try {
-      Files.write(
-          ProcFs.of(husk.pid(), "oom_score_adj"),
-          Integer.toString(image.oomScoreAdjustment()).getBytes(StandardCharsets.US_ASCII));
-    } catch (IOException e) {
-      throw new FailureException("oom_score_adj of the restored process cannot be set", e);
+    String wanted = Integer.toString(image.oomScoreAdjustment());
+    if (!ProcFs.read(ProcFs.of(husk.pid(), "oom_score_adj")).strip().equals(wanted)) {
+      try {
+        Files.write(
+            ProcFs.of(husk.pid(), "oom_score_adj"), wanted.getBytes(StandardCharsets.US_ASCII));
+      } catch (IOException e) {
+        throw new FailureException("oom_score_adj of the restored process cannot be set", e);
+      }
     }
     if (image.childSubreaper()) {
       husk.queue(

@@ -8,6 +8,7 @@ import dev.vmckpt.spi.error.TargetGoneException;
 import java.io.File;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * All threads of a process, seized and, between {@link #stop} and {@link #close}, stopped.
@@ -24,6 +25,7 @@ public final class Freeze implements AutoCloseable {
   private final int extraOptions;
   private final KernelWorkers workers;
   private final List<Tracee> threads = new ArrayList<>();
+  private @Nullable PausePriority priority;
   private boolean groupStopped;
 
   private Freeze(int pid, int extraOptions, KernelWorkers workers) {
@@ -58,6 +60,7 @@ public final class Freeze implements AutoCloseable {
 
   /** Stops all threads, also those that come to be meanwhile. */
   public void stop() {
+    priority = new PausePriority();
     long deadline = System.nanoTime() + DEADLINE_NANOS;
     do {
       for (int i = 0; i < threads.size(); i++) {
@@ -120,6 +123,10 @@ public final class Freeze implements AutoCloseable {
       }
     }
     threads.clear();
+    if (priority != null) {
+      priority.close();
+      priority = null;
+    }
   }
 
   /** Seizes threads that are not seized yet; whether there were any. */
