@@ -28,7 +28,7 @@ step=starting
 # Ends what was started here, and only that: a process counts as ours while it has our folder on its command line.
 end_process() {
     [ -n "$1" ] || return 0
-    case $(tr '\0' ' ' <"/proc/$1/cmdline" 2>/dev/null) in
+    case $({ tr '\0' ' ' <"/proc/$1/cmdline"; } 2>/dev/null) in
         *"$work"*) kill -9 "$1" 2>/dev/null || true ;;
     esac
 }
@@ -59,8 +59,16 @@ tell() {
     printf '\n%s# %s%s\n' "$bold" "$*" "$plain"
 }
 
+# The command as it can be typed.
 show() {
-    printf '$ %s\n' "$*"
+    printf '$'
+    for word in "$@"; do
+        case $word in
+            *' '*) printf " '%s'" "$word" ;;
+            *) printf ' %s' "$word" ;;
+        esac
+    done
+    printf '\n'
 }
 
 run() {
@@ -113,7 +121,7 @@ set -- qemu-system-x86_64 -accel tcg -m 256 -smp 2 -nodefaults -display none -no
     -kernel "$images/target/vmlinuz" -initrd "$images/target/initramfs.gz" \
     -append "console=ttyS0 quiet vmckpt.mem=64 vmckpt.verify=32" -serial "file:$work/serial"
 show "$@" "&"
-"$@" </dev/null >/dev/null 2>&1 &
+"$@" </dev/null >/dev/null 2>&1 3>&- &
 guest=$!
 wait_for_tick 10 40
 run tail -n 3 "$work/serial"
@@ -176,7 +184,7 @@ step="ending the guest"
 tell "Ending it and removing the snapshot"
 run kill -9 "$restored"
 tenths=50
-while read -r _ 2>/dev/null <"/proc/$restored/maps" && [ "$tenths" -gt 0 ]; do
+while { read -r _ <"/proc/$restored/maps"; } 2>/dev/null && [ "$tenths" -gt 0 ]; do
     tenths=$((tenths - 1))
     sleep 0.1
 done

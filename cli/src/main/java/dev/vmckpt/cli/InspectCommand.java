@@ -41,7 +41,8 @@ final class InspectCommand extends AbstractCommand {
 
   @Override
   public Integer call() {
-    Inspection inspection = checkpointer().inspect(Target.pid(target), Set.copyOf(drops));
+    int pid = Target.pid(target);
+    Inspection inspection = checkpointer().inspect(pid, Set.copyOf(drops));
     List<Object> resources = new ArrayList<>();
     for (Inspection.Resource resource : inspection.resources()) {
       resources.add(

@@ -62,7 +62,7 @@ public final class Main implements Runnable {
     try {
       CommandLine all = args.length > 0 ? only(args[0], session) : null;
       return execute(all == null ? commandLine(session) : all, args, failures);
-    } catch (StackOverflowError | OutOfMemoryError | RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       return failures.report(e);
     }
   }
