@@ -126,9 +126,13 @@ public final class Guest implements AutoCloseable {
     return Detached.alive(pid);
   }
 
-  /** Ends it and waits until it has ended. */
+  /** Ends it by SIGKILL and waits until it has ended. */
+  public void end() {
+    Detached.kill(pid);
+  }
+
   @Override
   public void close() {
-    Detached.kill(pid);
+    end();
   }
 }

@@ -97,9 +97,13 @@ public final class Target implements AutoCloseable {
     Detached.signal(pid, name);
   }
 
-  /** Ends it and waits until it has ended. */
+  /** Ends it by SIGKILL and waits until it has ended. */
+  public void end() {
+    Detached.kill(pid);
+  }
+
   @Override
   public void close() {
-    Detached.kill(pid);
+    end();
   }
 }

@@ -120,16 +120,30 @@ public final class AreaRestorer {
    * @param pagesFd a descriptor of the file of pages in the husk, above all others
    */
   public void mapAreas(int pagesFd) {
-    int from = 0;
     for (AreaImage area : image.areas()) {
-      while (from < extents.length && extents[from].offset() < area.imageOffset()) {
-        from++;
-      }
       if (area.source() != Source.DESCRIPTOR) {
-        map(area, pagesFd, from);
+        map(area, pagesFd, firstExtent(area.imageOffset()));
       }
     }
     husk.flush();
+  }
+
+  /**
+   * The first extent at or behind an offset. Areas do not ascend in the file of pages as they do in
+   * memory: shared ones come first.
+   */
+  private int firstExtent(long offset) {
+    int low = 0;
+    int high = extents.length;
+    while (low < high) {
+      int middle = (low + high) >>> 1;
+      if (extents[middle].offset() < offset) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    return low;
   }
 
   /** Maps the areas that show a memfd of the target, when the descriptors are there. */

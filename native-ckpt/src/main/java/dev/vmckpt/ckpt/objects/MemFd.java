@@ -102,13 +102,21 @@ final class MemFd implements KernelObject<DescriptorImage.MemFd> {
           Sys.check("copy", to, FileCalls.tryCopySparse(from.number(), target.number()));
         }
       }
-      return new DescriptorImage.MemFd(nameOf(resource), bytes, Math.max(0, seals), file);
+      return new DescriptorImage.MemFd(nameOf(resource), bytes, Math.max(0, seals), file, now.position());
     }
   }
 
   @Override
   public RemoteFd restore(DescriptorImage.MemFd image, OpenFileImage file, HuskFiles husk) {
     String key = "memfd " + image.pagesFile();
+    RemoteFd fd = make(image, file, key, husk);
+    husk.process()
+        .call("lseek", HuskFiles.name(file), Nr.LSEEK, fd.number(), image.position(), SEEK_SET);
+    return fd;
+  }
+
+  private static RemoteFd make(
+      DescriptorImage.MemFd image, OpenFileImage file, String key, HuskFiles husk) {
     RemoteFd[] made = husk.shared(key);
     int access = file.statusFlags() & ACCESS;
     if (made == null) {
@@ -161,7 +169,6 @@ final class MemFd implements KernelObject<DescriptorImage.MemFd> {
     try (OwnFd from = new OwnFd(Sys.check("open", pages, opened));
         OwnFd to = husk.pull(fd)) {
       Sys.check("copy", pages, FileCalls.tryCopySparse(from.number(), to.number()));
-      FileCalls.trySeek(to.number(), SEEK_SET);
     }
     return fd;
   }

@@ -155,8 +155,10 @@ public sealed interface DescriptorImage {
    * @param seals F_GET_SEALS
    * @param pagesFile the path of its contents within the folder of the snapshot; the same for every
    *     open file description of one memfd
+   * @param position the file offset of this description
    */
-  record MemFd(String name, long bytes, int seals, String pagesFile) implements DescriptorImage {}
+  record MemFd(String name, long bytes, int seals, String pagesFile, long position)
+      implements DescriptorImage {}
 
   /**
    * What the user asked to leave out ({@code --drop fd:N}).

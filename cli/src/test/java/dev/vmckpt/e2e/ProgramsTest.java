@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.vmckpt.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.vmckpt.ckpt.Restored;
+import dev.vmckpt.images.Images;
+import dev.vmckpt.images.Target;
+import dev.vmckpt.spi.image.CaptureFacts;
+import dev.vmckpt.store.Stored;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/**
+ * Every target program: saved while it runs on, killed, brought back, saved again, over three
+ * generations and by every means. A program tells by itself what is not as it was.
+ */
+class ProgramsTest {
+  /** About a second. */
+  private static final int PASSES = 20;
+
+  @TempDir Path folder = Path.of("/nonexistent");
+
+  static List<String> programs() {
+    return Images.programs();
+  }
+
+  @ParameterizedTest
+  @MethodSource("programs")
+  void itComesBack(String program) throws IOException {
+    try (Workshop workshop = new Workshop(folder);
+        Target original = start(program)) {
+      original.awaitPasses(3);
+      Stored first = workshop.snapshot(original.pid(), CaptureFacts.Method.FORK);
+      goesOn(original, PASSES);
+      original.end();
+
+      Restored second = workshop.restore(first);
+      assertThat(second.pid()).isEqualTo(original.pid());
+      goesOn(original, PASSES);
+      Stored ofSecond = workshop.snapshot(second.pid(), CaptureFacts.Method.FORK);
+      assertThat(ofSecond.manifest().parent()).isIn(first.id(), null);
+      goesOn(original, PASSES / 2);
+      workshop.end(second);
+
+      Restored third = workshop.restore(ofSecond);
+      assertThat(third.pid()).isEqualTo(original.pid());
+      goesOn(original, PASSES);
+      Stored ofThird = workshop.snapshot(third.pid(), CaptureFacts.Method.STOP);
+      assertThat(ofThird.manifest().capture().method()).isEqualTo(CaptureFacts.Method.STOP);
+      goesOn(original, PASSES / 2);
+      workshop.end(third);
+
+      Restored fourth = workshop.restore(ofThird, false, true, Map.of());
+      assertThat(fourth.pid()).isEqualTo(original.pid());
+      assertThat(fourth.lazy()).isFalse();
+      goesOn(original, PASSES);
+      workshop.end(fourth);
+    }
+  }
+
+  private Target start(String program) throws IOException {
+    return switch (program) {
+      case "unixsockets" -> Target.start(folder, program, folder.resolve("socket").toString());
+      case "tcplisten" -> Target.start(folder, program, Integer.toString(freePort()));
+      default -> Target.start(folder, program);
+    };
+  }
+
+  private static int freePort() throws IOException {
+    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      return socket.getLocalPort();
+    }
+  }
+
+  private static void goesOn(Target target, int passes) {
+    target.awaitPasses(passes);
+    assertThat(target.errors()).isEmpty();
+  }
+}
