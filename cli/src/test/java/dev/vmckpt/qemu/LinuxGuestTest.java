@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.vmckpt.qemu;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.vmckpt.images.Detached;
+import dev.vmckpt.qemu.Vmckpt.Run;
+import java.io.IOException;
+import java.nio.channels.SocketChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Objects;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * The guest of the main job: two emulated cpus, 512 MiB of memory under test, a disk, a network, a
+ * monitor, a screen, and QEMU's own sandbox. It is booted and saved once; each test begins with a
+ * restore of that snapshot.
+ */
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class LinuxGuestTest {
+  @TempDir static Path folder = Path.of("/nonexistent");
+  private Vmckpt vmckpt = new Vmckpt(Path.of("/nonexistent"));
+  private Qemu guest = Qemu.NONE;
+
+  @BeforeAll
+  void bootAndSave() throws Exception {
+    vmckpt = new Vmckpt(folder);
+    guest =
+        Qemu.linux(
+            folder, 1024, "-sandbox", "on,spawn=deny", "-vnc", "unix:" + folder.resolve("vnc"));
+    guest.awaitMore(3);
+    Run saved = vmckpt.ok("snapshot", "" + guest.pid(), "--name", "base", "--json");
+    assertThat(saved.text("capture")).isEqualTo("fork");
+    Health.awaitUntouched(guest.pid());
+    guest.awaitMore(20);
+    guest.kill();
+  }
+
+  @AfterEach
+  void end() throws IOException {
+    guest.close();
+  }
+
+  @AfterAll
+  void endAtLast() throws IOException {
+    guest.close();
+  }
+
+  private Run restore(String name, String... more) throws Exception {
+    String[] words = new String[3 + more.length];
+    words[0] = "restore";
+    words[1] = name;
+    words[2] = "--json";
+    System.arraycopy(more, 0, words, 3, more.length);
+    long mark = guest.beats().mark();
+    Run run = vmckpt.ok(words);
+    guest.is(run.number("pid"));
+    guest.beats().await(guest.pid(), mark, 10);
+    Health.awaitUntouched(guest.pid());
+    return run;
+  }
+
+  @Test
+  void threeGenerations() throws Exception {
+    restore("base");
+    for (String name : List.of("second", "third")) {
+      vmckpt.ok("snapshot", "" + guest.pid(), "--name", name);
+      guest.awaitMore(10);
+      guest.kill();
+      restore(name);
+    }
+    // More than the disk holds at a time, and more than once around the memory.
+    guest.awaitMore(50);
+    guest.kill();
+    restore("base");
+    for (String name : List.of("base", "second", "third")) {
+      vmckpt.ok("verify", name);
+    }
+  }
+
+  @Test
+  void tenRestoresOneAfterAnother() throws Exception {
+    for (int i = 0; i < 10; i++) {
+      Run run = restore("base");
+      assertThat(run.object().get("lazy")).isEqualTo(true);
+      guest.kill();
+    }
+    vmckpt.ok("verify", "base");
+  }
+
+  @Test
+  void anEagerRestoreNeedsNoSnapshotAnyMore() throws Exception {
+    restore("base", "--eager");
+    vmckpt.ok("snapshot", "" + guest.pid(), "--name", "stopped", "--capture", "stop");
+    guest.awaitMore(10);
+    guest.kill();
+    restore("stopped", "--eager");
+    vmckpt.ok("rm", "stopped");
+    guest.awaitMore(10);
+  }
+
+  @Test
+  void monitorAndScreenAnswerAtTheirOldPaths() throws Exception {
+    restore("base");
+    assertThat(Qemu.status(folder.resolve("qmp"))).contains("\"running\"");
+    try (SocketChannel screen = Qemu.connect(folder.resolve("vnc"))) {
+      Qemu.hear(screen, "RFB 003");
+    }
+    try (SocketChannel monitor = Qemu.monitor(folder.resolve("qmp"))) {
+      Qemu.say(monitor, "{\"execute\":\"stop\"}");
+      assertThat(Qemu.say(monitor, "{\"execute\":\"query-status\"}")).contains("\"paused\"");
+      Qemu.say(monitor, "{\"execute\":\"cont\"}");
+    }
+    guest.awaitMore(10);
+  }
+
+  @Test
+  void aCloneBesideTheOriginal() throws Exception {
+    restore("base");
+    int original = guest.pid();
+    Run refused = vmckpt.fails(3, "restore", "base");
+    assertThat(refused.err()).contains("fd:", folder.resolve("qmp").toString(), "--reattach");
+    assertThat(guest.pid()).isEqualTo(original);
+    guest.awaitMore(3);
+
+    Path place = Files.createDirectory(folder.resolve("clone"));
+    Run run =
+        vmckpt.ok(
+            "restore",
+            "base",
+            "--json",
+            "--reattach",
+            descriptor(original, "qmp") + "=" + place.resolve("qmp"),
+            "--reattach",
+            descriptor(original, "vnc") + "=" + place.resolve("vnc"),
+            "--reattach",
+            descriptor(original, "serial") + "=" + place.resolve("serial"));
+    int clone = run.number("pid");
+    assertThat(clone).isNotEqualTo(original);
+    assertThat(run.number("innerPid")).isEqualTo(original);
+    assertThat(run.text("notes")).contains("pid namespace");
+    try {
+      Beats beats = Beats.linux(place.resolve("serial"));
+      beats.await(clone, 0, 20);
+      guest.awaitMore(20);
+      assertThat(Qemu.status(place.resolve("qmp"))).contains("\"running\"");
+      assertThat(Qemu.status(folder.resolve("qmp"))).contains("\"running\"");
+      // A process in a pid namespace of its own is saved and restored like any other.
+      vmckpt.ok("snapshot", "" + clone, "--name", "clone");
+      beats.awaitMore(clone, 5);
+      Detached.kill(clone);
+      Run again = vmckpt.ok("restore", "clone", "--json");
+      clone = again.number("pid");
+      beats.awaitMore(clone, 10);
+      guest.awaitMore(3);
+    } finally {
+      Detached.kill(clone);
+    }
+  }
+
+  /** The name of the descriptor that a file or a socket is open at. */
+  private String descriptor(int pid, String name) throws Exception {
+    Run run = vmckpt.ok("inspect", "" + pid, "--json");
+    List<?> resources = (List<?>) Objects.requireNonNull(run.object().get("resources"));
+    for (Object each : resources) {
+      String text = String.valueOf(each);
+      String path = folder.resolve(name).toString();
+      if (text.contains(path + ",") || text.contains(path + "}") || text.contains(path + " ")) {
+        Matcher fd = Pattern.compile("fd:\\d+").matcher(text);
+        if (fd.find()) {
+          return fd.group();
+        }
+      }
+    }
+    throw new AssertionError("nothing is open at " + name + ": " + run.out());
+  }
+
+  @Test
+  void aClientThatIsConnectedIsNamedAndMayComeAgain() throws Exception {
+    restore("base");
+    try (SocketChannel client = Qemu.monitor(folder.resolve("qmp"))) {
+      Run saved = vmckpt.ok("snapshot", "" + guest.pid(), "--name", "talking", "--json");
+      // To the original nothing has happened.
+      assertThat(Qemu.say(client, "{\"execute\":\"query-status\"}")).contains("\"running\"");
+      guest.kill();
+      assertThat(Qemu.hungUp(client)).isTrue();
+      Run restored = restore("talking");
+      assertThat(saved.text("notes") + restored.text("notes")).containsIgnoringCase("hung up");
+      assertThat(restored.text("notes")).contains("fd:");
+    }
+    assertThat(Qemu.status(folder.resolve("qmp"))).contains("\"running\"");
+  }
+}

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.vmckpt.qemu;
+
+import dev.vmckpt.images.Detached;
+import dev.vmckpt.images.Images;
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.net.StandardProtocolFamily;
+import java.net.UnixDomainSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.channels.SocketChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/** A QEMU with a guest in it, and the process that it was restored into last. */
+final class Qemu implements AutoCloseable {
+  private static final long PATIENCE_NANOS = 20_000_000_000L;
+
+  /** Before one is booted. */
+  static final Qemu NONE = new Qemu(Path.of("/nonexistent"), Beats.linux(Path.of("/nonexistent")));
+
+  private final Path folder;
+  private final Beats beats;
+  private final List<Integer> started = new ArrayList<>();
+  private int pid;
+
+  private Qemu(Path folder, Beats beats) {
+    this.folder = folder;
+    this.beats = beats;
+  }
+
+  /**
+   * Boots the Linux guest: two cpus, a disk, a network, a monitor at {@code qmp}.
+   *
+   * @param memoryMib of the guest; half of it is filled and verified
+   */
+  static Qemu linux(Path folder, int memoryMib, String... more) throws IOException {
+    Path disk = folder.resolve("disk.raw");
+    Files.copy(Images.linuxDisk(), disk, StandardCopyOption.REPLACE_EXISTING);
+    List<String> options =
+        new ArrayList<>(
+            List.of(
+                "-accel",
+                "tcg,thread=multi",
+                "-smp",
+                "2",
+                "-m",
+                "" + memoryMib,
+                "-kernel",
+                Images.vmlinuz().toString(),
+                "-initrd",
+                Images.initramfs().toString(),
+                "-append",
+                "console=ttyS0 quiet loglevel=3 vmckpt.verify=200 vmckpt.dirty=16 vmckpt.mem="
+                    + memoryMib / 2,
+                "-drive",
+                "file=" + disk + ",if=virtio,format=raw",
+                "-netdev",
+                "user,id=n0",
+                "-device",
+                "virtio-net-pci,netdev=n0,romfile=",
+                "-qmp",
+                "unix:" + folder.resolve("qmp") + ",server=on,wait=off"));
+    options.addAll(Arrays.asList(more));
+    return new Qemu(folder, Beats.linux(folder.resolve("serial"))).boot(options);
+  }
+
+  /** Boots the self-check guest. */
+  static Qemu selfcheck(Path folder, String... options) throws IOException {
+    List<String> all =
+        new ArrayList<>(
+            List.of(
+                "-m",
+                "256",
+                "-drive",
+                "file=" + Images.selfcheck() + ",format=raw,if=virtio,readonly=on"));
+    all.addAll(Arrays.asList(options));
+    return new Qemu(folder, Beats.selfcheck(folder.resolve("serial"))).boot(all);
+  }
+
+  private Qemu boot(List<String> options) {
+    List<String> command =
+        new ArrayList<>(
+            List.of(
+                "qemu-system-x86_64",
+                "-nodefaults",
+                "-display",
+                "none",
+                "-no-reboot",
+                "-serial",
+                "file:" + folder.resolve("serial")));
+    command.addAll(options);
+    is(Detached.start(folder.resolve("qemu.words"), command));
+    return this;
+  }
+
+  /** It goes on in another process. */
+  void is(int restored) {
+    pid = restored;
+    started.add(restored);
+  }
+
+  int pid() {
+    return pid;
+  }
+
+  Path folder() {
+    return folder;
+  }
+
+  /** What the guest says. */
+  Beats beats() {
+    return beats;
+  }
+
+  /** Waits for so many more lines without error. */
+  void awaitMore(int lines) {
+    beats.awaitMore(pid, lines);
+  }
+
+  /** Ends the process; the guest may come back by a restore. */
+  void kill() {
+    Detached.kill(pid);
+  }
+
+  @Override
+  public void close() throws IOException {
+    for (int each : started) {
+      // A number may have been given to somebody else by now.
+      if (isOurs(each)) {
+        Detached.kill(each);
+      }
+    }
+  }
+
+  private boolean isOurs(int each) {
+    try {
+      String command =
+          new String(
+              Files.readAllBytes(Path.of("/proc/" + each + "/cmdline")),
+              StandardCharsets.ISO_8859_1);
+      return command.contains(folder.toString());
+    } catch (IOException gone) {
+      return false;
+    }
+  }
+
+  /** A connection to a monitor that has said its greeting and taken our capabilities. */
+  static SocketChannel monitor(Path path) throws IOException {
+    SocketChannel channel = connect(path);
+    hear(channel, "\"QMP\"");
+    say(channel, "{\"execute\":\"qmp_capabilities\"}");
+    return channel;
+  }
+
+  /** A connection to a listening UNIX socket. */
+  static SocketChannel connect(Path path) throws IOException {
+    SocketChannel channel = SocketChannel.open(StandardProtocolFamily.UNIX);
+    channel.connect(UnixDomainSocketAddress.of(path));
+    return channel;
+  }
+
+  /** Sends a command and waits for what it returns. */
+  static String say(SocketChannel channel, String command) throws IOException {
+    channel.write(ByteBuffer.wrap(command.getBytes(StandardCharsets.UTF_8)));
+    return hear(channel, "\"return\"");
+  }
+
+  /** Reads until a word has come. */
+  static String hear(SocketChannel channel, String word) throws IOException {
+    channel.configureBlocking(false);
+    StringBuilder heard = new StringBuilder();
+    ByteBuffer buffer = ByteBuffer.allocate(4096);
+    long deadline = System.nanoTime() + PATIENCE_NANOS;
+    while (heard.indexOf(word) < 0) {
+      int got = channel.read(buffer.clear());
+      if (got < 0) {
+        throw new IOException("hung up instead of " + word + ", after: " + heard);
+      }
+      heard.append(new String(buffer.array(), 0, got, StandardCharsets.UTF_8));
+      if (System.nanoTime() > deadline) {
+        throw new InterruptedIOException("no " + word + ", only: " + heard);
+      }
+      try {
+        Thread.sleep(got == 0 ? 5 : 0);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        throw new InterruptedIOException();
+      }
+    }
+    return heard.toString();
+  }
+
+  /** Asks a monitor how its guest is. */
+  static String status(Path path) throws IOException {
+    try (SocketChannel channel = monitor(path)) {
+      return say(channel, "{\"execute\":\"query-status\"}");
+    }
+  }
+
+  /** Whether the other end hangs up on us. */
+  static boolean hungUp(SocketChannel channel) throws IOException {
+    try {
+      hear(channel, "words that nobody says");
+      return false;
+    } catch (InterruptedIOException silent) {
+      return false;
+    } catch (IOException end) {
+      return true;
+    }
+  }
+}

@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.vmckpt.qemu;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.vmckpt.images.Detached;
+import dev.vmckpt.images.Target;
+import dev.vmckpt.qemu.Vmckpt.Run;
+import dev.vmckpt.store.Listed;
+import dev.vmckpt.store.Store;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.TreeMap;
+import java.util.concurrent.locks.LockSupport;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * {@code kill -9} of a snapshot and of a restore at random instants: spread over a whole run, and
+ * concentrated where the target is being traced. The seed is printed; {@code -Dvmckpt.seed=N} uses
+ * one again, though no two runs are ever the same.
+ */
+class SuddenDeathTest {
+  private static final long LOOK_NANOS = 30_000;
+
+  @TempDir Path folder = Path.of("/nonexistent");
+  private final Random random = new Random(seed());
+  private final Map<String, Integer> figures = new TreeMap<>();
+  private long runNanos;
+  private long tracedNanos;
+
+  private static long seed() {
+    long seed = Long.getLong("vmckpt.seed", System.nanoTime() & 0xffffff);
+    System.out.println("SuddenDeathTest: -Dvmckpt.seed=" + seed);
+    return seed;
+  }
+
+  @AfterEach
+  void print() {
+    System.out.println("SuddenDeathTest: " + figures);
+  }
+
+  /** What is killed over and over, and how it tells that it goes on. */
+  private interface Victim {
+    int pid();
+
+    void awaitMore(int lines);
+  }
+
+  @Test
+  void ofSnapshotsOfAGuest() throws Exception {
+    try (Qemu guest = Qemu.selfcheck(folder, "-accel", "tcg", "-cpu", "max")) {
+      guest.awaitMore(3);
+      killSnapshots(new GuestVictim(guest), 10);
+    }
+  }
+
+  @Test
+  void ofSnapshotsOfAProgramWithManyThreads() throws Exception {
+    try (Target target = Target.start(folder, "registers")) {
+      Beats beats = Beats.program(target.log().path());
+      killSnapshots(
+          new Victim() {
+            @Override
+            public int pid() {
+              return target.pid();
+            }
+
+            @Override
+            public void awaitMore(int lines) {
+              beats.awaitMore(target.pid(), lines);
+            }
+          },
+          6);
+    }
+  }
+
+  @Test
+  void ofRestores() throws Exception {
+    try (Qemu guest = Qemu.selfcheck(folder, "-accel", "tcg", "-cpu", "max")) {
+      guest.awaitMore(3);
+      killRestores(guest, 5);
+    }
+  }
+
+  @Test
+  @Tag("long")
+  void ofTwoHundredSnapshotsOfALinuxGuest() throws Exception {
+    try (Qemu guest = Qemu.linux(folder, 1024, "-sandbox", "on,spawn=deny")) {
+      guest.awaitMore(3);
+      killSnapshots(new GuestVictim(guest), 200);
+    }
+  }
+
+  @Test
+  @Tag("long")
+  void ofTwentyRestoresOfALinuxGuest() throws Exception {
+    try (Qemu guest = Qemu.linux(folder, 1024, "-sandbox", "on,spawn=deny")) {
+      guest.awaitMore(3);
+      killRestores(guest, 20);
+    }
+  }
+
+  private record GuestVictim(Qemu guest) implements Victim {
+    @Override
+    public int pid() {
+      return guest.pid();
+    }
+
+    @Override
+    public void awaitMore(int lines) {
+      guest.awaitMore(lines);
+    }
+  }
+
+  private void killSnapshots(Victim victim, int kills) throws Exception {
+    Vmckpt vmckpt = new Vmckpt(folder);
+    Vmckpt marked = vmckpt.marked();
+    measure(vmckpt, victim.pid(), "snapshot", "" + victim.pid(), "--name", "measured", "--json");
+    vmckpt.ok("rm", "measured");
+    for (int i = 0; i < kills; i++) {
+      boolean inPause = i % 2 == 1;
+      String name = "kill-" + i;
+      Process run =
+          marked.start(
+              folder.resolve("killed.out"),
+              folder.resolve("killed.err"),
+              "snapshot",
+              "" + victim.pid(),
+              "--name",
+              name);
+      long start = System.nanoTime();
+      if (inPause) {
+        awaitTraced(victim.pid(), run);
+        sleepUntil(System.nanoTime() + (long) (tracedNanos * 1.1 * random.nextDouble()));
+      } else {
+        sleepUntil(start + (long) (runNanos * 1.05 * random.nextDouble()));
+      }
+      boolean traced = traced(victim.pid());
+      boolean finished = !run.isAlive();
+      kill(run);
+      Health.awaitUntouched(victim.pid());
+      victim.awaitMore(2);
+      count(
+          finished
+              ? "came too late"
+              : traced ? "killed while it held the target" : "killed at another instant");
+      boolean listed = onlyWhole(vmckpt.store(), name);
+      assertThat(listed || !finished).isTrue();
+      if (listed) {
+        count("whole snapshot listed");
+        vmckpt.ok("rm", name);
+      }
+      if (i % 10 == 9 || i == kills - 1) {
+        next(vmckpt, victim);
+      }
+    }
+    marked.awaitNoLeftovers();
+    Health.awaitUntouched(victim.pid());
+  }
+
+  /** A snapshot after a killed one works, and has cleaned up behind it. */
+  private void next(Vmckpt vmckpt, Victim victim) throws Exception {
+    vmckpt.ok("snapshot", "" + victim.pid(), "--name", "next");
+    vmckpt.ok("verify", "next");
+    assertThat(names(vmckpt.store())).noneMatch(name -> name.startsWith(".tmp-"));
+    vmckpt.ok("rm", "next");
+    victim.awaitMore(2);
+    count("next snapshot worked");
+  }
+
+  private void killRestores(Qemu guest, int kills) throws Exception {
+    Vmckpt vmckpt = new Vmckpt(folder);
+    Vmckpt marked = vmckpt.marked();
+    vmckpt.ok("snapshot", "" + guest.pid(), "--name", "base");
+    guest.kill();
+    guest.is(measure(vmckpt, guest.pid(), "restore", "base", "--json").number("pid"));
+    guest.awaitMore(3);
+    for (int i = 0; i < kills; i++) {
+      guest.kill();
+      int number = guest.pid();
+      long mark = guest.beats().mark();
+      long start = System.nanoTime();
+      Process run =
+          marked.start(
+              folder.resolve("killed.out"), folder.resolve("killed.err"), "restore", "base");
+      if (i % 2 == 1) {
+        awaitTraced(number, run);
+        sleepUntil(System.nanoTime() + (long) (tracedNanos * 1.1 * random.nextDouble()));
+      } else {
+        sleepUntil(start + (long) (runNanos * 1.05 * random.nextDouble()));
+      }
+      boolean traced = traced(number);
+      kill(run);
+      settle(marked, guest, mark);
+      count(traced ? "killed while it built" : "killed at another instant");
+      if (i % 5 == 4 || i == kills - 1 || Detached.alive(number)) {
+        guest.kill();
+        long again = guest.beats().mark();
+        guest.is(vmckpt.ok("restore", "base", "--json").number("pid"));
+        guest.beats().await(guest.pid(), again, 5);
+        count("next restore worked");
+      }
+    }
+    vmckpt.ok("verify", "base");
+    guest.kill();
+    marked.awaitNoLeftovers();
+    vmckpt.ok("list");
+    assertThat(names(vmckpt.store().resolve("work"))).isEmpty();
+  }
+
+  /** After a killed restore there is nothing, or the whole guest if it had been let go before. */
+  private void settle(Vmckpt marked, Qemu guest, long mark) {
+    Health.await(
+        "what a killed restore leaves",
+        () -> {
+          List<Integer> left = new ArrayList<>(marked.leftovers());
+          left.remove((Integer) guest.pid());
+          return left.isEmpty();
+        });
+    if (Detached.alive(guest.pid())) {
+      guest.beats().await(guest.pid(), mark, 5);
+      Health.awaitUntouched(guest.pid());
+      count("the guest had been let go before");
+    }
+  }
+
+  /** One whole run: how long it takes, and how long it holds the target at a time. */
+  private Run measure(Vmckpt vmckpt, int pid, String... arguments) throws Exception {
+    Path out = folder.resolve("measured.out");
+    Path err = folder.resolve("measured.err");
+    long start = System.nanoTime();
+    Process run = vmckpt.start(out, err, arguments);
+    awaitTraced(pid, run);
+    long seized = System.nanoTime();
+    while (traced(pid) && run.isAlive()) {
+      LockSupport.parkNanos(LOOK_NANOS);
+    }
+    tracedNanos = System.nanoTime() - seized;
+    int code = run.waitFor();
+    runNanos = System.nanoTime() - start;
+    assertThat(code).as(Files.readString(err)).isZero();
+    System.out.println(
+        "SuddenDeathTest: a run of "
+            + runNanos / 1_000_000
+            + " ms holds the target for "
+            + tracedNanos / 1000
+            + " us");
+    return new Run(code, Files.readString(out), Files.readString(err));
+  }
+
+  /** Looks as often as it can until somebody traces the process, or the run is over. */
+  private static void awaitTraced(int pid, Process run) {
+    while (!traced(pid) && run.isAlive()) {
+      // A sleeper is woken at once; who spins is made to wait when the processors are busy.
+      LockSupport.parkNanos(LOOK_NANOS);
+    }
+  }
+
+  private static boolean traced(int pid) {
+    try {
+      return !Files.readString(Path.of("/proc/" + pid + "/status")).contains("TracerPid:\t0\n");
+    } catch (IOException gone) {
+      return false;
+    }
+  }
+
+  private static void sleepUntil(long nanos) throws InterruptedException {
+    long left = nanos - System.nanoTime();
+    if (left > 0) {
+      Thread.sleep(left / 1_000_000, (int) (left % 1_000_000));
+    }
+  }
+
+  private static void kill(Process run) throws InterruptedException {
+    run.destroyForcibly().waitFor();
+  }
+
+  /** No snapshot is listed that is not whole; whether the named one is listed. */
+  private static boolean onlyWhole(Path store, String name) throws IOException {
+    boolean found = false;
+    for (Listed each :
+        Store.open(store, file -> List.of(), (place, pages, entry, progress) -> {}).list()) {
+      assertThat(each.stored()).as("%s: %s", each.id(), each.fault()).isNotNull();
+      if (each.stored() != null) {
+        found |= name.equals(each.stored().manifest().name());
+      }
+    }
+    return found;
+  }
+
+  private static List<String> names(Path folder) {
+    String[] names = folder.toFile().list();
+    return names == null ? List.of() : List.of(names);
+  }
+
+  private void count(String what) {
+    figures.merge(what, 1, Integer::sum);
+  }
+}

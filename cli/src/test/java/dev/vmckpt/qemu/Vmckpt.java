@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.vmckpt.qemu;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.vmckpt.images.Detached;
+import dev.vmckpt.spi.json.JsonTree;
+import dev.vmckpt.spi.json.RecordJson;
+import java.io.File;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The command line as a user starts it, in a process of its own, with a store of its own. Whatever
+ * it starts and leaves behind carries a mark: its oom_score_adj, which every child inherits.
+ *
+ * <p>With the property {@code vmckpt.launcher} it is the launcher of that path, else this build's
+ * classes.
+ */
+final class Vmckpt {
+  private final Path folder;
+  private final Path store;
+  private final int mark;
+  private final List<String> prefix;
+  private int runs;
+
+  /** What an ended run said. */
+  record Run(int code, String out, String err) {
+    /** Standard output as the one object it must be. */
+    Map<?, ?> object() {
+      byte[] bytes = out.getBytes(StandardCharsets.UTF_8);
+      return (Map<?, ?>)
+          Objects.requireNonNull(
+              RecordJson.read(bytes, 0, bytes.length, JsonTree.class, "output").value());
+    }
+
+    int number(String field) {
+      return ((Long) Objects.requireNonNull(object().get(field), field)).intValue();
+    }
+
+    String text(String field) {
+      return String.valueOf(object().get(field));
+    }
+
+    double millis(String field) {
+      return ((Number) Objects.requireNonNull(object().get(field), field)).doubleValue();
+    }
+  }
+
+  /**
+   * @param folder for what it says; the store is a folder in it
+   */
+  Vmckpt(Path folder) {
+    this(folder, folder.resolve("store"), 1 + (int) (ProcessHandle.current().pid() % 400), null);
+  }
+
+  private Vmckpt(Path folder, Path store, int mark, @Nullable List<String> prefix) {
+    this.folder = folder;
+    this.store = store;
+    this.mark = mark;
+    this.prefix = prefix == null ? List.of() : prefix;
+  }
+
+  /** The same with another store. */
+  Vmckpt withStore(Path other) {
+    return new Vmckpt(folder, other, mark, prefix);
+  }
+
+  /** The same with another mark. */
+  Vmckpt marked() {
+    return new Vmckpt(folder, store, mark + 400, prefix);
+  }
+
+  /** The same, started by another command, as setpriv. */
+  Vmckpt by(String... command) {
+    return new Vmckpt(folder, store, mark, List.of(command));
+  }
+
+  Path store() {
+    return store;
+  }
+
+  /** Starts it; it is killed by {@code destroyForcibly}. */
+  Process start(Path out, Path err, String... arguments) throws IOException {
+    List<String> command =
+        new ArrayList<>(
+            List.of("/bin/sh", "-c", "echo $0 >/proc/self/oom_score_adj; exec \"$@\"", "" + mark));
+    command.addAll(prefix);
+    String launcher = System.getProperty("vmckpt.launcher", "");
+    if (launcher.isEmpty()) {
+      command.addAll(
+          List.of(
+              Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+              "-XX:+UseSerialGC",
+              "-XX:TieredStopAtLevel=1",
+              "-XX:-UsePerfData",
+              "-Xshare:auto",
+              "-Xmx256m",
+              "-cp",
+              System.getProperty("vmckpt.test.classes", System.getProperty("java.class.path")),
+              "dev.vmckpt.cli.Main"));
+    } else {
+      command.add(launcher);
+    }
+    command.addAll(Arrays.asList(arguments));
+    ProcessBuilder builder = new ProcessBuilder(command);
+    builder.environment().put("VMCKPT_STORE", store.toString());
+    builder.environment().remove("JAVA_TOOL_OPTIONS");
+    return builder
+        .directory(folder.toFile())
+        .redirectInput(new File("/dev/null"))
+        .redirectOutput(out.toFile())
+        .redirectError(err.toFile())
+        .start();
+  }
+
+  /** Runs it to its end. It never shows a stack trace. */
+  Run run(String... arguments) throws IOException, InterruptedException {
+    Path out = folder.resolve("vmckpt-" + runs + ".out");
+    Path err = folder.resolve("vmckpt-" + runs++ + ".err");
+    Process process = start(out, err, arguments);
+    if (!process.waitFor(3, TimeUnit.MINUTES)) {
+      process.destroyForcibly();
+      throw new AssertionError("still running: " + List.of(arguments) + Files.readString(err));
+    }
+    Run run = new Run(process.exitValue(), Files.readString(out), Files.readString(err));
+    assertThat(run.err).doesNotContain("\tat ", "Exception", "something went wrong");
+    return run;
+  }
+
+  /** Runs it to its end, which must be a good one. */
+  Run ok(String... arguments) throws IOException, InterruptedException {
+    Run run = run(arguments);
+    assertThat(run.code).as("%s: %s", List.of(arguments), run.err).isZero();
+    return run;
+  }
+
+  /** Runs it to its end, which must be a failure that is told in words. */
+  Run fails(int code, String... arguments) throws IOException, InterruptedException {
+    Run run = run(arguments);
+    assertThat(run.code).as("%s: %s%s", List.of(arguments), run.out, run.err).isEqualTo(code);
+    assertThat(run.err).contains("vmckpt: ");
+    return run;
+  }
+
+  /** Processes that live and were started by such a run, directly or not. */
+  List<Integer> leftovers() {
+    List<Integer> found = new ArrayList<>();
+    for (int pid : Health.numbers(Path.of("/proc"))) {
+      try {
+        String score = Files.readString(Path.of("/proc/" + pid + "/oom_score_adj")).strip();
+        if (score.equals("" + mark) && Detached.alive(pid)) {
+          found.add(pid);
+        }
+      } catch (IOException gone) {
+        // Ended meanwhile.
+      }
+    }
+    return found;
+  }
+
+  /** Waits until nothing lives that such a run has started. */
+  void awaitNoLeftovers() {
+    Health.await("leftovers of a killed run", () -> leftovers().isEmpty());
+  }
+}
