@@ -3,6 +3,7 @@ package dev.vmckpt.host;
 
 import dev.vmckpt.host.FileState.OpenState;
 import dev.vmckpt.spi.Adapter;
+import dev.vmckpt.spi.Carries;
 import dev.vmckpt.spi.Claim;
 import dev.vmckpt.spi.ClaimContext;
 import dev.vmckpt.spi.DescriptorResource;
@@ -42,6 +43,23 @@ public final class FilesAdapter implements Adapter {
   @Override
   public String name() {
     return "files";
+  }
+
+  @Override
+  public List<Carries> carries() {
+    return List.of(
+        new Carries("file that is only read", "opened again where it stands", false),
+        new Carries(
+            "file that is only written (a log)",
+            "goes on where it was, or at its end if it has grown",
+            false),
+        new Carries(
+            "file that is read and written (a disk)",
+            "kept as it was in the pause; a copy of the restored process' own, `--in-place` puts it back",
+            false),
+        new Carries("deleted file", "with its content, still without a name", false),
+        new Carries("directory", "opened again", false),
+        new Carries("block device that is only read", "opened again", false));
   }
 
   @Override

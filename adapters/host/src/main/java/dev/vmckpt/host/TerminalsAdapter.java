@@ -2,6 +2,7 @@
 package dev.vmckpt.host;
 
 import dev.vmckpt.spi.Adapter;
+import dev.vmckpt.spi.Carries;
 import dev.vmckpt.spi.Claim;
 import dev.vmckpt.spi.ClaimContext;
 import dev.vmckpt.spi.DescriptorResource;
@@ -42,6 +43,13 @@ public final class TerminalsAdapter implements Adapter {
   @Override
   public String name() {
     return "terminals";
+  }
+
+  @Override
+  public List<Carries> carries() {
+    return List.of(
+        new Carries(
+            "terminal", "as /dev/null; `--reattach fd:N=PATH`, `--reattach terminal=PATH`", true));
   }
 
   @Override

@@ -21,6 +21,9 @@ public interface Adapter {
    */
   String name();
 
+  /** What it carries, for the documentation. */
+  List<Carries> carries();
+
   /** The names of the adapters that must run after this one on the way in; usually empty. */
   List<String> before();
 
