@@ -2,16 +2,20 @@
 package dev.vmckpt.cli;
 
 import dev.vmckpt.ckpt.Processes;
+import dev.vmckpt.ckpt.snapshot.Understudy;
 import dev.vmckpt.spi.error.ExitCode;
+import dev.vmckpt.spi.error.FailureException;
 import dev.vmckpt.spi.error.VmckptException;
 import java.io.ByteArrayOutputStream;
+import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 
 /**
  * What the launcher runs once while the JVM notes which classes are used: every command, on a
@@ -20,10 +24,8 @@ import picocli.CommandLine.Parameters;
  */
 @Command(name = "warm-up", hidden = true, description = "Run by the launcher after a build.")
 final class WarmUpCommand extends AbstractCommand {
+  private static final int SECONDS = 120;
   private static final Pattern PID = Pattern.compile("\"pid\" : ([0-9]+)");
-
-  @Parameters(paramLabel = "PID", description = "A process that may be killed.")
-  int victim;
 
   @Option(names = "--rounds", description = "How often.")
   int rounds = 1;
@@ -35,7 +37,14 @@ final class WarmUpCommand extends AbstractCommand {
   @Override
   public Integer call() {
     String store = String.valueOf(folder);
-    int pid = victim;
+    // Not closed: what is started here is killed, and comes back as another process.
+    Understudy understudy;
+    try {
+      understudy = Understudy.start(Files.createDirectories(Path.of(store)), SECONDS);
+    } catch (IOException e) {
+      throw new FailureException("no process to warm up with could be started", e);
+    }
+    int pid = understudy.pid();
     for (int round = 0; round < rounds && pid > 0; round++) {
       run("list", "--store", store);
       run("inspect", "" + pid);

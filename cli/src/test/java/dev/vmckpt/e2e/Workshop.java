@@ -71,8 +71,7 @@ final class Workshop implements AutoCloseable {
     return restore(stored, true, true, Map.of());
   }
 
-  Restored restore(
-      Stored stored, boolean lazy, boolean inPlace, Map<String, String> reattach) {
+  Restored restore(Stored stored, boolean lazy, boolean inPlace, Map<String, String> reattach) {
     try (Work work = store.work(stored)) {
       store.check(stored, ProgressListener.SILENT);
       Restored made =

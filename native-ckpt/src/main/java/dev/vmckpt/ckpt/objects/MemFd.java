@@ -102,7 +102,8 @@ final class MemFd implements KernelObject<DescriptorImage.MemFd> {
           Sys.check("copy", to, FileCalls.tryCopySparse(from.number(), target.number()));
         }
       }
-      return new DescriptorImage.MemFd(nameOf(resource), bytes, Math.max(0, seals), file, now.position());
+      return new DescriptorImage.MemFd(
+          nameOf(resource), bytes, Math.max(0, seals), file, now.position());
     }
   }
 

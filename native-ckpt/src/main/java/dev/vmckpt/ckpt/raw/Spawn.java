@@ -12,7 +12,7 @@ import java.lang.ref.Reference;
  */
 public final class Spawn {
   static {
-    Native.register(Spawn.class, NativeLibrary.getInstance("c"));
+    Native.register(Spawn.class, NativeLibrary.getInstance("libc.so.6"));
   }
 
   /** The size of posix_spawnattr_t in the GNU C library, 336 bytes, with room to spare. */

@@ -13,7 +13,7 @@ import dev.vmckpt.spi.error.SyscallException;
  */
 public final class Sys {
   static {
-    Native.register(Sys.class, NativeLibrary.getInstance("c"));
+    Native.register(Sys.class, NativeLibrary.getInstance("libc.so.6"));
   }
 
   private Sys() {}

@@ -5,12 +5,7 @@ import dev.vmckpt.ckpt.ProgressListener;
 import dev.vmckpt.ckpt.SnapshotRequest;
 import dev.vmckpt.ckpt.objects.KernelObject;
 import dev.vmckpt.ckpt.objects.KernelObjects;
-import dev.vmckpt.ckpt.objects.ObjectsRehearsal;
-import dev.vmckpt.ckpt.raw.NativeBuffer;
-import dev.vmckpt.ckpt.raw.Spawn;
-import dev.vmckpt.ckpt.raw.Sys;
 import dev.vmckpt.spi.error.VmckptException;
-import dev.vmckpt.spi.remote.Nr;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -18,6 +13,8 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -28,9 +25,7 @@ import org.slf4j.LoggerFactory;
 public final class Rehearsal {
   private static final Logger LOG = LoggerFactory.getLogger(Rehearsal.class);
 
-  /** Ends by itself soon, should we die before we can end it. */
-  private static final String[] PROGRAM = {"/bin/sleep", "10"};
-
+  private static final int SECONDS = 10;
   private static final int ROUNDS = 3;
 
   private Rehearsal() {}
@@ -40,26 +35,21 @@ public final class Rehearsal {
     for (KernelObject<?> object : KernelObjects.all()) {
       load(object.imageType());
     }
-    int pid = Spawn.start(PROGRAM);
+    Path home = null;
     try {
-      for (int round = 0; round < ROUNDS; round++) {
-        Path folder = Files.createTempDirectory("vmckpt-rehearsal");
-        try {
-          if (round == 0) {
-            ObjectsRehearsal.run(folder);
-          }
+      home = Files.createTempDirectory("vmckpt-rehearsal");
+      try (Understudy understudy = Understudy.start(home, SECONDS)) {
+        for (int round = 0; round < ROUNDS; round++) {
+          Path folder = Files.createDirectory(home.resolve("round" + round));
           engine.take(
-              new SnapshotRequest(pid, folder, Set.of(), null, false), ProgressListener.SILENT);
-        } finally {
-          delete(folder);
+              new SnapshotRequest(understudy.pid(), folder, Set.of(), null, false),
+              ProgressListener.SILENT);
         }
       }
     } catch (VmckptException | IOException e) {
       LOG.debug("the rehearsal failed: the pause will be longer", e);
     } finally {
-      Sys.tryCall(Nr.KILL, pid, 9, 0);
-      NativeBuffer status = new NativeBuffer(8);
-      Sys.tryCall(Nr.WAIT4, pid, status.address(), 0);
+      delete(home);
     }
   }
 
@@ -71,14 +61,18 @@ public final class Rehearsal {
     }
   }
 
-  private static void delete(Path folder) throws IOException {
-    List<Path> paths = new ArrayList<>();
-    try (var walk = Files.walk(folder)) {
-      walk.forEach(paths::add);
+  private static void delete(@Nullable Path folder) {
+    if (folder == null) {
+      return;
     }
-    Collections.reverse(paths);
-    for (Path path : paths) {
-      Files.delete(path);
+    try (Stream<Path> walk = Files.walk(folder)) {
+      List<Path> paths = new ArrayList<>(walk.toList());
+      Collections.reverse(paths);
+      for (Path path : paths) {
+        Files.delete(path);
+      }
+    } catch (IOException e) {
+      LOG.debug("{} stays behind", folder, e);
     }
   }
 }
