@@ -112,12 +112,16 @@ public final class PagesFile {
       if (count < 0 || table.capacity() != EXTENTS_HEADER_BYTES + (long) ENTRY_BYTES * count) {
         throw corrupt(path, "has another length than its number of extents asks for");
       }
+      if (table.getLong(16) != 0) {
+        throw corrupt(path, "has a damaged header");
+      }
       Extent[] extents = new Extent[count];
       long end = HEADER_BYTES;
       for (int i = 0; i < count; i++) {
         int at = EXTENTS_HEADER_BYTES + ENTRY_BYTES * i;
         extents[i] = new Extent(table.getLong(at), table.getLong(at + 8), table.getInt(at + 16));
-        if (extents[i].offset() < end
+        if (table.getInt(at + 20) != 0
+            || extents[i].offset() < end
             || extents[i].length() <= 0
             || extents[i].length() > pagesLength - extents[i].offset()) {
           throw corrupt(path, "has an extent out of place, number " + i);
