@@ -15,6 +15,8 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -22,6 +24,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * Every target program: saved while it runs on, killed, brought back, saved again, over three
  * generations and by every means. A program tells by itself what is not as it was.
  */
+@Execution(ExecutionMode.CONCURRENT)
 class ProgramsTest {
   /** About a second. */
   private static final int PASSES = 20;
@@ -74,10 +77,45 @@ class ProgramsTest {
     };
   }
 
+  @ParameterizedTest
+  @MethodSource("programs")
+  void stoppedItComesBackStoppedAndTheSame(String program) throws IOException {
+    try (Workshop workshop = new Workshop(folder);
+        Target original = start(program)) {
+      original.awaitPasses(3);
+      original.signal("STOP");
+      original.awaitState('T');
+      List<String> before = fingerprint(program, original.pid(), original.pid());
+      Stored saved = workshop.snapshot(original.pid());
+      original.awaitState('T');
+      same(before, fingerprint(program, original.pid(), original.pid()));
+      original.end();
+
+      Restored restored = workshop.restore(saved);
+      original.awaitState('T');
+      same(before, fingerprint(program, restored.pid(), restored.innerPid()));
+      original.signal("CONT");
+      goesOn(original, PASSES / 2);
+    }
+  }
+
   private static int freePort() throws IOException {
     try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
       return socket.getLocalPort();
     }
+  }
+
+  private static List<String> fingerprint(String program, int pid, int innerPid) {
+    List<String> lines = Fingerprint.of(pid, innerPid);
+    if (program.equals("timers")) {
+      // As long as it waits in sigtimedwait, the kernel shows those signals as not blocked.
+      lines.removeIf(line -> line.contains(" SigBlk "));
+    }
+    return lines;
+  }
+
+  private static void same(List<String> before, List<String> after) {
+    assertThat(Fingerprint.difference(before, after)).isEmpty();
   }
 
   private static void goesOn(Target target, int passes) {

@@ -18,8 +18,14 @@ import java.util.List;
  */
 public final class Detached {
   private static final long DEADLINE_NANOS = 30_000_000_000L;
+
+  /** What a shell says of a process that was killed goes nowhere. */
   private static final String[] SHELL = {
-    "/bin/sh", "-c", "/bin/sh -c 'echo $$ >\"$0\"; exec setsid \"$@\"' \"$@\"; exit $?", "sh"
+    "/bin/sh",
+    "-c",
+    "/bin/sh -c 'number=$0; words=$1; shift; echo $$ >\"$number\"; exec setsid \"$@\" >>\"$words\" 2>&1'"
+        + " \"$@\"; exit $?",
+    "sh"
   };
 
   private Detached() {}
@@ -36,12 +42,13 @@ public final class Detached {
       Path number = Files.createTempFile("vmckpt-pid", "");
       List<String> all = new ArrayList<>(List.of(SHELL));
       all.add(number.toString());
+      all.add(words.toString());
       all.addAll(command);
       Process shell =
           new ProcessBuilder(all)
               .redirectInput(new File("/dev/null"))
               .redirectErrorStream(true)
-              .redirectOutput(ProcessBuilder.Redirect.appendTo(words.toFile()))
+              .redirectOutput(ProcessBuilder.Redirect.DISCARD)
               .start();
       long deadline = System.nanoTime() + DEADLINE_NANOS;
       String text = Files.readString(number);
@@ -78,8 +85,36 @@ public final class Detached {
 
   /** The state of a process as in {@code /proc/PID/stat}; {@code 'X'} if there is none. */
   public static char state(int pid) {
+    return state(Path.of("/proc/" + pid + "/stat"));
+  }
+
+  /** Waits until all threads of a process are in a state, for example {@code 'T'}. */
+  public static void awaitState(int pid, char state) {
+    long deadline = System.nanoTime() + DEADLINE_NANOS;
+    while (!allAre(pid, state)) {
+      if (System.nanoTime() > deadline) {
+        throw new AssertionError("process " + pid + " is in state " + state(pid));
+      }
+      pause();
+    }
+  }
+
+  private static boolean allAre(int pid, char state) {
+    String[] threads = new File("/proc/" + pid + "/task").list();
+    if (threads == null) {
+      return false;
+    }
+    for (String thread : threads) {
+      if (state(Path.of("/proc/" + pid + "/task/" + thread + "/stat")) != state) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private static char state(Path file) {
     try {
-      byte[] read = Files.readAllBytes(Path.of("/proc/" + pid + "/stat"));
+      byte[] read = Files.readAllBytes(file);
       String stat = new String(read, StandardCharsets.ISO_8859_1);
       return stat.charAt(stat.lastIndexOf(')') + 2);
     } catch (NoSuchFileException e) {

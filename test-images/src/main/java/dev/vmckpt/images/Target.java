@@ -97,6 +97,15 @@ public final class Target implements AutoCloseable {
     Detached.signal(pid, name);
   }
 
+  /**
+   * Waits until all its threads are in a state.
+   *
+   * @param state as in {@code /proc/PID/stat}: {@code 'T'} for stopped
+   */
+  public void awaitState(char state) {
+    Detached.awaitState(pid, state);
+  }
+
   /** Ends it by SIGKILL and waits until it has ended. */
   public void end() {
     Detached.kill(pid);

@@ -27,6 +27,7 @@ public final class AddressSpacePlan {
   private static final int PROT_WRITE = 2;
   private static final int PROT_EXEC = 4;
   private static final int RED_ZONE = 128;
+  private static final String MEMFD = "/memfd:";
 
   /**
    * A main stack is 132 KiB at its birth; what is smaller was cut by somebody, and its end is in
@@ -56,31 +57,39 @@ public final class AddressSpacePlan {
         areas.add(plan(area, descriptors));
       }
     }
-    refuseSharedTwice();
+    joinShared();
   }
 
-  /** Shared memory mapped at two places would come back as two memories. */
-  private void refuseSharedTwice() {
+  /**
+   * Shared memory that is mapped at several places must come back as one memory, and a memfd with
+   * its name: their areas are numbered by the first area of the same memory.
+   */
+  private void joinShared() {
     for (int i = 0; i < areas.size(); i++) {
-      for (int j = 0; j < i; j++) {
-        ProcArea a = areas.get(i).area();
-        ProcArea b = areas.get(j).area();
-        if (areas.get(i).content() == Content.SHARED
-            && a.inode() == b.inode()
-            && a.shared()
-            && b.shared()
-            && a.offset() < b.offset() + b.length()
-            && b.offset() < a.offset() + a.length()) {
-          areas.set(
-              i,
-              AreaPlan.refused(
-                  a,
-                  "shared memory mapped twice",
-                  "the same shared memory is mapped at " + Long.toHexString(b.start()) + " as well",
-                  "use a memfd whose descriptor stays open"));
+      AreaPlan area = areas.get(i);
+      if (area.content() != Content.SHARED) {
+        continue;
+      }
+      int first = i;
+      boolean twice = false;
+      for (int j = 0; j < areas.size(); j++) {
+        if (j != i && sameMemory(area, areas.get(j))) {
+          first = Math.min(first, j);
+          twice |= overlap(area.area(), areas.get(j).area());
         }
       }
+      if (twice || area.area().path().startsWith(MEMFD)) {
+        areas.set(i, area.joined(first));
+      }
     }
+  }
+
+  private static boolean sameMemory(AreaPlan a, AreaPlan b) {
+    return b.content() == Content.SHARED && a.area().inode() == b.area().inode();
+  }
+
+  private static boolean overlap(ProcArea a, ProcArea b) {
+    return a.offset() < b.offset() + b.length() && b.offset() < a.offset() + a.length();
   }
 
   List<AreaPlan> areas() {
@@ -257,9 +266,9 @@ public final class AddressSpacePlan {
           null,
           "shared memory, copied in the pause");
     }
-    if (path.startsWith("/memfd:")) {
+    if (path.startsWith(MEMFD)) {
       for (DescriptorResource descriptor : descriptors) {
-        if (descriptor.stat().inode() == area.inode() && descriptor.link().startsWith("/memfd:")) {
+        if (descriptor.stat().inode() == area.inode() && descriptor.link().startsWith(MEMFD)) {
           return new AreaPlan(
               area,
               Content.NOTHING,
@@ -276,7 +285,7 @@ public final class AddressSpacePlan {
           Content.SHARED,
           Source.SHARED_ANONYMOUS,
           null,
-          "a memfd without a descriptor, comes back as shared memory");
+          "a memfd without a descriptor, copied in the pause");
     }
     if (path.startsWith("/SYSV")) {
       return AreaPlan.refused(

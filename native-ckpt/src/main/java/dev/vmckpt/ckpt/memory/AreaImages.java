@@ -12,6 +12,8 @@ import org.jspecify.annotations.Nullable;
 /** Turns the plan of an area into its record. */
 final class AreaImages {
   private static final String NAMED = "[anon:";
+  private static final String MEMFD = "/memfd:";
+  private static final String DELETED = " (deleted)";
 
   /**
    * The flags of /proc/PID/smaps that somebody set and that have to be set again
@@ -30,12 +32,13 @@ final class AreaImages {
         flags.add(flag);
       }
     }
+    boolean memory = plan.source() == AreaImage.Source.SHARED_MEMORY;
     boolean byFile =
-        plan.source() == AreaImage.Source.FILE
+        memory
+            || plan.source() == AreaImage.Source.FILE
             || plan.source() == AreaImage.Source.SHARED_FILE
             || plan.source() == AreaImage.Source.DESCRIPTOR;
     @Nullable FileIdentity file = plan.file();
-    String path = area.path();
     return new AreaImage(
         new RemoteAddress(area.start()),
         new RemoteAddress(area.end()),
@@ -43,10 +46,21 @@ final class AreaImages {
         plan.source(),
         file,
         byFile ? area.offset() : 0,
-        descriptor,
+        memory ? plan.descriptor() : descriptor,
         imageOffset,
         dataBytes,
         flags,
-        path.startsWith(NAMED) ? path.substring(NAMED.length(), path.length() - 1) : null);
+        name(area.path()));
+  }
+
+  private static @Nullable String name(String path) {
+    if (path.startsWith(NAMED)) {
+      return path.substring(NAMED.length(), path.length() - 1);
+    }
+    if (path.startsWith(MEMFD)) {
+      int end = path.endsWith(DELETED) ? path.length() - DELETED.length() : path.length();
+      return path.substring(MEMFD.length(), end);
+    }
+    return null;
   }
 }

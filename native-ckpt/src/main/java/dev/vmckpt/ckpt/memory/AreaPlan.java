@@ -13,7 +13,8 @@ import org.jspecify.annotations.Nullable;
  * @param content which of its pages go into the image
  * @param source where the others come from at a restore
  * @param file the mapped file, where the source is a file
- * @param descriptor the descriptor number of the mapped memfd, or -1
+ * @param descriptor the descriptor number of the mapped memfd; for {@link Source#SHARED_MEMORY} the
+ *     number of the memory; else -1
  * @param summary what it is and how it comes back, for people
  * @param refusal why it cannot be carried, or null
  * @param remedy what can be done about that, or null
@@ -51,6 +52,12 @@ record AreaPlan(
 
   static AreaPlan refused(ProcArea area, String summary, String why, String remedy) {
     return new AreaPlan(area, Content.NOTHING, Source.ANONYMOUS, null, -1, summary, why, remedy);
+  }
+
+  /** The same area as one of several that show the same memory. */
+  AreaPlan joined(int number) {
+    return new AreaPlan(
+        area, content, Source.SHARED_MEMORY, file, number, summary, refusal, remedy);
   }
 
   String name() {

@@ -10,8 +10,11 @@ import dev.vmckpt.spi.image.FileIdentity;
 import dev.vmckpt.spi.image.MemoryImage;
 import dev.vmckpt.spi.image.OpenFileImage;
 import dev.vmckpt.spi.remote.Nr;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -35,6 +38,8 @@ public final class AreaRestorer {
   private static final int MAP_NORESERVE = 0x4000;
   private static final int O_RDONLY_CLOEXEC = 02000000;
   private static final int O_RDWR = 2;
+  private static final int F_DUPFD_CLOEXEC = 1030;
+  private static final int MFD_CLOEXEC = 1;
   private static final long PR_SET_VMA = 0x53564d41L;
   private static final int ARCH_MAP_VDSO_64 = 0x2003;
   private static final int MLOCK_ONFAULT = 1;
@@ -51,6 +56,7 @@ public final class AreaRestorer {
   private final MemoryImage image;
   private final Extent[] extents;
   private final boolean lazy;
+  private final Map<Integer, Integer> memories = new HashMap<>();
   private boolean anyLazy;
 
   /**
@@ -120,12 +126,46 @@ public final class AreaRestorer {
    * @param pagesFd a descriptor of the file of pages in the husk, above all others
    */
   public void mapAreas(int pagesFd) {
+    makeMemories(pagesFd);
     for (AreaImage area : image.areas()) {
       if (area.source() != Source.DESCRIPTOR) {
         map(area, pagesFd, firstExtent(area.imageOffset()));
       }
     }
+    for (int fd : memories.values()) {
+      husk.queue("close", "shared memory", Nr.CLOSE, fd);
+    }
     husk.flush();
+  }
+
+  /** Makes a memfd for each memory that areas share, as long as the last of them needs. */
+  private void makeMemories(int above) {
+    for (AreaImage area : image.areas()) {
+      if (area.source() != Source.SHARED_MEMORY) {
+        continue;
+      }
+      String subject = "shared memory at " + area.start();
+      Integer fd = memories.get(area.descriptor());
+      if (fd == null) {
+        String name = area.name() == null ? "shared" : area.name();
+        byte[] utf8 = name.getBytes(StandardCharsets.UTF_8);
+        husk.write(husk.scratch(), Arrays.copyOf(utf8, utf8.length + 1));
+        int low =
+            (int)
+                husk.call(
+                    "memfd_create", subject, Nr.MEMFD_CREATE, husk.scratch().value(), MFD_CLOEXEC);
+        fd = (int) husk.call("fcntl(F_DUPFD)", subject, Nr.FCNTL, low, F_DUPFD_CLOEXEC, above);
+        husk.call("close", subject, Nr.CLOSE, low);
+        memories.put(area.descriptor(), fd);
+        long bytes = 0;
+        for (AreaImage other : image.areas()) {
+          if (other.source() == Source.SHARED_MEMORY && other.descriptor() == area.descriptor()) {
+            bytes = Math.max(bytes, other.fileOffset() + other.length());
+          }
+        }
+        husk.call("ftruncate", subject, Nr.FTRUNCATE, fd, bytes);
+      }
+    }
   }
 
   /**
@@ -154,13 +194,15 @@ public final class AreaRestorer {
       }
       for (OpenFileImage file : files) {
         if (file.id() == area.descriptor()) {
-          long fd = file.descriptors().get(0).number();
-          queueMap(
-              area,
-              area.protection(),
-              MAP_SHARED | MAP_FIXED | reserve(area),
-              fd,
-              area.fileOffset());
+          int number = file.descriptors().get(0).number();
+          // What was never to be written must not stand in the way of a seal against writing.
+          boolean writable = has(area, "mw");
+          int fd = writable ? number : husk.open("/proc/self/fd/" + number, O_RDONLY_CLOEXEC);
+          int flags = MAP_SHARED | MAP_FIXED | reserve(area);
+          queueMap(area, area.protection(), flags, fd, area.fileOffset());
+          if (!writable) {
+            husk.queue("close", "area " + area.start(), Nr.CLOSE, fd);
+          }
           advise(area);
           lock(area);
         }
@@ -193,6 +235,10 @@ public final class AreaRestorer {
     int protection = fill ? area.protection() | PROT_READ | PROT_WRITE : area.protection();
     switch (area.source()) {
       case FILE, SHARED_FILE -> mapFile(area, protection);
+      case SHARED_MEMORY -> {
+        int fd = memories.getOrDefault(area.descriptor(), -1);
+        queueMap(area, protection, MAP_SHARED | MAP_FIXED | reserve(area), fd, area.fileOffset());
+      }
       case SHARED_ANONYMOUS ->
           queueMap(area, protection, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED | reserve(area), -1, 0);
       default -> {
@@ -274,7 +320,7 @@ public final class AreaRestorer {
   }
 
   private void name(AreaImage area) {
-    if (area.name() != null) {
+    if (area.name() != null && area.source() != Source.SHARED_MEMORY) {
       husk.queueOptional(
           Nr.PRCTL, PR_SET_VMA, 0, area.start().value(), area.length(), husk.place(area.name()));
     }

@@ -14,13 +14,13 @@ import org.jspecify.annotations.Nullable;
  * @param source where its untouched pages come from
  * @param file the mapped file, for {@link Source#FILE} and {@link Source#SHARED_FILE}
  * @param fileOffset the offset of {@code start} in that file, in bytes
- * @param descriptor for {@link Source#DESCRIPTOR} the id of the open file description it maps, else
- *     -1
+ * @param descriptor for {@link Source#DESCRIPTOR} the id of the open file description it maps; for
+ *     {@link Source#SHARED_MEMORY} a number that all areas of one memory have; else -1
  * @param imageOffset the offset of {@code start} in the file of pages: page p of the area lies at
  *     {@code imageOffset + p × pageSize}
  * @param dataBytes how many bytes of it the file of pages holds
  * @param vmFlags the two-letter flags of /proc/PID/smaps that have to be made again
- * @param name what {@code prctl(PR_SET_VMA_ANON_NAME)} called it, or null
+ * @param name what {@code prctl(PR_SET_VMA_ANON_NAME)} or {@code memfd_create} called it, or null
  */
 public record AreaImage(
     RemoteAddress start,
@@ -43,6 +43,8 @@ public record AreaImage(
     FILE,
     /** Zeros, shared within the set and with nobody else. */
     SHARED_ANONYMOUS,
+    /** The same, of a memory that several areas show, or that has a name: an unopened memfd. */
+    SHARED_MEMORY,
     /** A shared mapping of a file that is only read. */
     SHARED_FILE,
     /** A shared mapping of a descriptor that is in the snapshot, for example a memfd. */
