@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.ckpt.task;
 
+import dev.vmckpt.ckpt.proc.ProcFs;
+import dev.vmckpt.ckpt.proc.ProcLimits;
 import dev.vmckpt.ckpt.raw.NativeBuffer;
 import dev.vmckpt.ckpt.raw.Sys;
 import dev.vmckpt.spi.image.LimitImage;
@@ -8,20 +10,16 @@ import dev.vmckpt.spi.remote.Nr;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Resource limits (prlimit(2)), read and set from outside. */
+/** Resource limits (getrlimit(2)), read and set from outside. */
 public final class Limits {
-  private static final int RESOURCES = 16;
-
   private Limits() {}
 
   /** Reads them. Stands in the pause. */
   public static List<LimitImage> capture(int pid) {
-    List<LimitImage> limits = new ArrayList<>(RESOURCES);
-    NativeBuffer limit = new NativeBuffer(16);
-    for (int resource = 0; resource < RESOURCES; resource++) {
-      Sys.call(
-          "prlimit64", "process " + pid, Nr.PRLIMIT64, pid, resource, 0, limit.address(), 0, 0);
-      limits.add(new LimitImage(limit.bytes().getLong(0), limit.bytes().getLong(8)));
+    List<ProcLimits.Limit> found = ProcLimits.parse(ProcFs.read(ProcFs.of(pid, "limits")));
+    List<LimitImage> limits = new ArrayList<>(found.size());
+    for (int i = 0; i < found.size(); i++) {
+      limits.add(new LimitImage(found.get(i).current(), found.get(i).maximum()));
     }
     return limits;
   }

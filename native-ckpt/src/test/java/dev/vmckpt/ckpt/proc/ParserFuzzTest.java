@@ -23,6 +23,7 @@ class ParserFuzzTest {
     fuzz("zoo.status", ProcStatus::parse);
     fuzz("zoo.stat", ProcStat::parse);
     fuzz("zoo.timers", ProcTimers::parse);
+    fuzz("zoo.limits", ProcLimits::parse);
     for (String text : ProcTexts.fdInfos().values()) {
       fuzzText("fdinfo", text, FdInfoParser::parse, ROUNDS / 10);
     }
