@@ -9,9 +9,9 @@ import dev.vmckpt.images.Target;
 import dev.vmckpt.spi.image.CaptureFacts;
 import dev.vmckpt.store.Stored;
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.io.TempDir;
@@ -72,7 +72,7 @@ class ProgramsTest {
   private Target start(String program) throws IOException {
     return switch (program) {
       case "unixsockets" -> Target.start(folder, program, folder.resolve("socket").toString());
-      case "tcplisten" -> Target.start(folder, program, Integer.toString(freePort()));
+      case "tcplisten" -> Target.start(folder, program, Integer.toString(Ports.free()));
       default -> Target.start(folder, program);
     };
   }
@@ -99,9 +99,48 @@ class ProgramsTest {
     }
   }
 
-  private static int freePort() throws IOException {
-    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      return socket.getLocalPort();
+  /** Somebody who is nobody, and somebody who was given a few groups and may never become more. */
+  static List<List<String>> people() {
+    return List.of(
+        List.of("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"),
+        List.of(
+            "setpriv",
+            "--reuid",
+            "4711",
+            "--regid",
+            "4712",
+            "--groups",
+            "7,4712,60000",
+            "--inh-caps",
+            "-all",
+            "--bounding-set",
+            "-all,+net_admin",
+            "--no-new-privs"));
+  }
+
+  @ParameterizedTest
+  @MethodSource("people")
+  void itComesBackAsWhomItWas(List<String> prefix) throws IOException {
+    Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwxrwxrwx"));
+    try (Workshop workshop = new Workshop(folder);
+        Target original = Target.start(folder, prefix, "threads")) {
+      original.awaitPasses(3);
+      original.signal("STOP");
+      original.awaitState('T');
+      List<String> before = Fingerprint.of(original.pid(), original.pid());
+      Stored saved = workshop.snapshot(original.pid());
+      same(before, Fingerprint.of(original.pid(), original.pid()));
+      original.end();
+
+      Restored restored = workshop.restore(saved);
+      original.awaitState('T');
+      same(before, Fingerprint.of(restored.pid(), restored.innerPid()));
+      original.signal("CONT");
+      goesOn(original, PASSES / 2);
+      Stored again = workshop.snapshot(restored.pid());
+      workshop.end(restored);
+      workshop.restore(again);
+      goesOn(original, PASSES / 2);
     }
   }
 

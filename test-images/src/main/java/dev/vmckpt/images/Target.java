@@ -54,6 +54,11 @@ public final class Target implements AutoCloseable {
     return new Target(number, log);
   }
 
+  /** A clone of it, under another number and with a log of its own. */
+  public Target twin(int number, Path itsLog) {
+    return new Target(number, new LogFile(itsLog));
+  }
+
   /** Its number. */
   public int pid() {
     return pid;
