@@ -33,7 +33,7 @@ final class BackgroundSnapshot implements Method {
       Bench.durable(stream);
       long ended = System.nanoTime();
       samples.add(name(), "pauseMillis", qmp.pauseMillis());
-      samples.add(name(), "silenceMillis", guest.console().longestSilenceMillis(begun, ended));
+      samples.add(name(), guest.console().longestSilence(begun, ended));
       samples.add(name(), "durableMillis", (ended - begun) / 1e6);
       samples.add(name(), "bytes", Bench.size(stream));
       Vmckpt.checkLater(guest, samples, name());

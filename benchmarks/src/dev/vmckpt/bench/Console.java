@@ -112,21 +112,32 @@ final class Console implements AutoCloseable {
     }
   }
 
-  /** The longest time without a word between two moments, in milliseconds. */
-  synchronized double longestSilenceMillis(long from, long to) {
+  /** How long nothing was said, and how long after the begin of what was watched. */
+  record Silence(double millis, double afterMillis) {}
+
+  /** The longest time without a word between two moments. */
+  synchronized Silence longestSilence(long from, long to) {
     long longest = 0;
+    long begun = from;
     long last = from;
     for (long moment : moments) {
-      if (moment < from) {
-        continue;
+      if (moment > from) {
+        long until = Math.min(moment, to);
+        if (until - last > longest) {
+          longest = until - last;
+          begun = last;
+        }
+        last = moment;
       }
-      longest = Math.max(longest, Math.min(moment, to) - last);
       if (moment >= to) {
-        return longest / 1e6;
+        break;
       }
-      last = moment;
     }
-    return Math.max(longest, to - last) / 1e6;
+    if (to - last > longest) {
+      longest = to - last;
+      begun = last;
+    }
+    return new Silence(longest / 1e6, (begun - from) / 1e6);
   }
 
   /** Everything the guest has found wrong so far; empty if nothing. */

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.bench;
 
+import java.io.File;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 
 /** The Linux guest of test-images under QEMU, with a qcow2 disk, a monitor and a console. */
 final class Guest implements AutoCloseable {
@@ -66,7 +70,7 @@ final class Guest implements AutoCloseable {
     command.addAll(List.of("-qmp", "unix:" + socket + ",server=on,wait=off"));
     command.addAll(List.of("-serial", "file:" + log));
     command.addAll(how);
-    process = Processes.start(command, Path.of("/dev/null").toFile());
+    process = Processes.start(command, new File("/dev/null"));
     console = new Console(log);
   }
 
@@ -74,10 +78,9 @@ final class Guest implements AutoCloseable {
     qmp = new Qmp(socket);
     qmp.execute(
         "migrate-set-capabilities",
-        java.util.Map.of(
-            "capabilities", List.of(java.util.Map.of("capability", "events", "state", true))));
+        Map.of("capabilities", List.of(Map.of("capability", "events", "state", true))));
     // Otherwise QEMU holds itself back to 128 MiB per second.
-    qmp.execute("migrate-set-parameters", java.util.Map.of("max-bandwidth", 64L << 30));
+    qmp.execute("migrate-set-parameters", Map.of("max-bandwidth", 64L << 30));
   }
 
   long pid() {
@@ -117,8 +120,8 @@ final class Guest implements AutoCloseable {
     try {
       Files.deleteIfExists(log);
       Files.deleteIfExists(socket);
-    } catch (java.io.IOException e) {
-      throw new java.io.UncheckedIOException(e);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
   }
 }

@@ -15,8 +15,7 @@ final class Idle implements Method {
     try (Guest guest = Guest.boot(bench, 1024, 512)) {
       long begun = System.nanoTime();
       Processes.sleep(WATCHED_MILLIS);
-      double silence = guest.console().longestSilenceMillis(begun, System.nanoTime());
-      samples.add(name(), "silenceMillis", silence);
+      samples.add(name(), guest.console().longestSilence(begun, System.nanoTime()));
     }
   }
 }

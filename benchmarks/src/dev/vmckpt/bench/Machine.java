@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.LocalDate;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 
 /** What the figures depend on. */
@@ -18,8 +19,7 @@ final class Machine {
     facts.put(
         "commit",
         Processes.run(
-                java.util.List.of(
-                    "git", "-C", bench.root().toString(), "describe", "--always", "--dirty"))
+                List.of("git", "-C", bench.root().toString(), "describe", "--always", "--dirty"))
             .output()
             .strip());
     facts.put("cpu", field(Path.of("/proc/cpuinfo"), "model name"));

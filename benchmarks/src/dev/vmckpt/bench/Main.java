@@ -2,6 +2,7 @@
 package dev.vmckpt.bench;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -28,6 +29,15 @@ final class Main {
   private Main() {}
 
   public static void main(String[] arguments) throws IOException {
+    try {
+      start(arguments);
+    } catch (IllegalArgumentException e) {
+      System.err.println(e.getMessage());
+      System.exit(2);
+    }
+  }
+
+  private static void start(String[] arguments) throws IOException {
     Path root = Path.of(System.getProperty("vmckpt.root"));
     Path target = root.resolve("benchmarks/target");
     Path work = target.resolve("work");
@@ -94,7 +104,7 @@ final class Main {
         System.err.println("round " + round + " of " + rounds + ": " + method.name());
         try {
           method.round(bench, samples);
-        } catch (IllegalStateException | java.io.UncheckedIOException e) {
+        } catch (IllegalStateException | UncheckedIOException e) {
           samples.fault(method.name(), "round " + round + ": " + e.getMessage());
         }
         Bench.empty(bench.work());

@@ -4,6 +4,8 @@ package dev.vmckpt.bench;
 import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -29,9 +31,9 @@ final class Processes {
       try {
         Process process =
             new ProcessBuilder(command).redirectInput(NOTHING).redirectError(errors).start();
-        String output = new String(process.getInputStream().readAllBytes());
+        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         int status = process.waitFor();
-        return new Ended(status, output, java.nio.file.Files.readString(errors.toPath()));
+        return new Ended(status, output, Files.readString(errors.toPath()));
       } finally {
         errors.delete();
       }

@@ -92,8 +92,8 @@ final class Report {
   private void restoring() {
     String base = BASE + " restore lazy";
     line("Restoring: milliseconds from the command to the guest's first word");
-    String row = "%-28s %22s %6s %22s %22s";
-    line(row, "", "first word", "x", "inside the JVM", "of it building");
+    String row = "%-28s %22s %6s %22s %22s %22s";
+    line(row, "", "first word", "x", "inside the JVM", "of it building", "silence in 1.5 s after");
     for (String method : samples.all().keySet()) {
       if (!Double.isNaN(samples.median(method, "lifeMillis"))) {
         line(
@@ -102,7 +102,8 @@ final class Report {
             cell(method, "lifeMillis"),
             ratio(method, base, "lifeMillis"),
             cell(method, "insideMillis"),
-            cell(method, "engineMillis"));
+            cell(method, "engineMillis"),
+            cell(method, "hiccupMillis"));
       }
     }
     line("");

@@ -20,6 +20,11 @@ final class Samples {
     System.err.printf(Locale.ROOT, "  %-28s %-16s %12.1f%n", method, quantity, value);
   }
 
+  void add(String method, Console.Silence silence) {
+    add(method, "silenceMillis", silence.millis());
+    add(method, "silenceAfterMillis", silence.afterMillis());
+  }
+
   /** What went wrong with a method, or why there is none here. */
   void fault(String method, String reason) {
     reasons.merge(method, reason, (old, now) -> old.equals(now) ? old : old + "; " + now);

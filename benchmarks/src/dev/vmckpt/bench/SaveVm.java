@@ -24,7 +24,7 @@ final class SaveVm implements Method {
       Bench.durable(guest.disk());
       long ended = System.nanoTime();
       samples.add(name(), "pauseMillis", guest.qmp().pauseMillis());
-      samples.add(name(), "silenceMillis", guest.console().longestSilenceMillis(begun, ended));
+      samples.add(name(), guest.console().longestSilence(begun, ended));
       samples.add(name(), "durableMillis", (ended - begun) / 1e6);
       samples.add(name(), "bytes", stateBytes(guest.qmp()));
       Vmckpt.checkLater(guest, samples, name());
@@ -53,7 +53,7 @@ final class SaveVm implements Method {
     try (Guest again = Guest.again(guest, disk, how)) {
       long alive = again.console().awaitLife(begun);
       samples.add(method, "lifeMillis", (alive - begun) / 1e6);
-      Vmckpt.checkLater(again, samples, method);
+      Vmckpt.checkRestored(again, samples, method, alive);
     }
   }
 }

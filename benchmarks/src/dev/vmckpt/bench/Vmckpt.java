@@ -54,8 +54,7 @@ final class Vmckpt implements Method {
       Map<String, Object> saved = run(bench, words);
       long ended = System.nanoTime();
       samples.add(name, "pauseMillis", number(saved, "pauseMillis"));
-      samples.add(
-          name, "silenceMillis", guest.console().longestSilenceMillis(begun, ended + 50_000_000));
+      samples.add(name, guest.console().longestSilence(begun, ended + 50_000_000));
       samples.add(name, "durableMillis", (ended - begun) / 1e6);
       samples.add(name, "insideMillis", number(saved, "totalMillis"));
       samples.add(name, "bytes", number(saved, "imageBytes"));
@@ -91,16 +90,27 @@ final class Vmckpt implements Method {
     samples.add(method, "insideMillis", number(result, "totalMillis"));
     samples.add(method, "engineMillis", number(result, "restoreMillis"));
     samples.add(method, "shellMillis", (ended - begun) / 1e6);
-    checkLater(guest, samples, method);
+    checkRestored(guest, samples, method, alive);
     guest.kill();
   }
 
+  private static final long WATCHED_MILLIS = 1500;
+
   /** A fast way that loses a page is no way. */
   static void checkLater(Guest guest, Samples samples, String method) {
-    Processes.sleep(1500);
+    Processes.sleep(WATCHED_MILLIS);
     String complaint = guest.console().complaint();
     if (!complaint.isEmpty()) {
       samples.fault(method, "the guest found: " + complaint);
     }
+  }
+
+  /** Also how evenly the guest goes on after its first word. */
+  static void checkRestored(Guest guest, Samples samples, String method, long alive) {
+    checkLater(guest, samples, method);
+    samples.add(
+        method,
+        "hiccupMillis",
+        guest.console().longestSilence(alive, alive + WATCHED_MILLIS * 1_000_000).millis());
   }
 }
