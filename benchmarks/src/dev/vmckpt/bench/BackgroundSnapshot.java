@@ -24,7 +24,7 @@ final class BackgroundSnapshot implements Method {
           "migrate-set-capabilities",
           Map.of(
               "capabilities", List.of(Map.of("capability", "background-snapshot", "state", true))));
-      Bench.quiet();
+      bench.quiet(samples, guest.process());
       qmp.forgetEvents();
       long begun = System.nanoTime();
       Migrate.toFile(qmp, stream);

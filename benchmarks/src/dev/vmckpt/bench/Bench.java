@@ -17,18 +17,19 @@ import java.util.stream.Stream;
  * @param root the tree of vmckpt
  * @param work where images are written: on the disk that is measured
  * @param quick for what must not wait for that disk
+ * @param patience how many seconds to wait for quiet neighbours before each measurement
  */
-record Bench(Path root, Path work, Path quick) {
+record Bench(Path root, Path work, Path quick, int patience) {
   private static int names;
 
   String freshName() {
     return "g" + ++names;
   }
 
-  /** Nobody waits for the writes of somebody before. */
-  static void quiet() {
+  /** Nobody waits for the writes of somebody before, nor for the neighbours. */
+  void quiet(Samples samples, ProcessHandle... ours) {
     Processes.output("sync");
-    Processes.sleep(300);
+    Neighbours.await(patience, samples, ours);
   }
 
   /** Makes a file, and its name in its folder, durable. */

@@ -87,6 +87,10 @@ final class Guest implements AutoCloseable {
     return process.pid();
   }
 
+  ProcessHandle process() {
+    return process;
+  }
+
   Path disk() {
     return disk;
   }

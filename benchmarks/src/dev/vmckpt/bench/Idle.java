@@ -13,6 +13,7 @@ final class Idle implements Method {
   @Override
   public void round(Bench bench, Samples samples) {
     try (Guest guest = Guest.boot(bench, 1024, 512)) {
+      bench.quiet(samples, guest.process());
       long begun = System.nanoTime();
       Processes.sleep(WATCHED_MILLIS);
       samples.add(name(), guest.console().longestSilence(begun, System.nanoTime()));

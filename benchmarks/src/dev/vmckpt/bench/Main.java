@@ -42,6 +42,7 @@ final class Main {
     Path target = root.resolve("benchmarks/target");
     Path work = target.resolve("work");
     int rounds = 10;
+    int patience = 30;
     List<Method> methods = ALL;
     for (int i = 0; i < arguments.length; i++) {
       String word = arguments[i];
@@ -56,6 +57,7 @@ final class Main {
       switch (word) {
         case "--rounds" -> rounds = Integer.parseInt(value);
         case "--only" -> methods = named(List.of(value.split(",")));
+        case "--patience" -> patience = Integer.parseInt(value);
         case "--dir" -> work = Path.of(value).toAbsolutePath();
         default -> throw usage(word);
       }
@@ -64,7 +66,7 @@ final class Main {
     Path folder = Files.createTempDirectory(work, "run");
     Path memory = Path.of("/dev/shm");
     Path quick = Files.createTempDirectory(Files.isWritable(memory) ? memory : work, "vmckpt");
-    Bench bench = new Bench(root, folder, quick);
+    Bench bench = new Bench(root, folder, quick, patience);
     try {
       run(bench, target, methods, rounds);
     } finally {

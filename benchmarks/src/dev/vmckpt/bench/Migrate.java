@@ -27,7 +27,7 @@ final class Migrate implements Method {
     Path stream = bench.work().resolve(bench.freshName() + ".stream");
     Path disk = bench.work().resolve(bench.freshName() + ".qcow2");
     try (Guest guest = Guest.boot(bench, 1024, 512)) {
-      Bench.quiet();
+      bench.quiet(samples, guest.process());
       Qmp qmp = guest.qmp();
       qmp.forgetEvents();
       long begun = System.nanoTime();
@@ -51,6 +51,7 @@ final class Migrate implements Method {
       if (live) {
         // A stream of a stopped guest comes back stopped.
         SaveVm.comeBack(
+            bench,
             samples,
             guest,
             disk,

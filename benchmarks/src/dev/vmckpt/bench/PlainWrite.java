@@ -22,7 +22,7 @@ final class PlainWrite {
     byte[] random = new byte[1 << 20];
     new Random(1).nextBytes(random);
     ByteBuffer piece = ByteBuffer.allocateDirect(random.length).put(random);
-    Bench.quiet();
+    bench.quiet(samples);
     long begun = System.nanoTime();
     try (FileChannel channel =
         FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {

@@ -21,6 +21,10 @@ final class Report {
     restoring();
     sizes();
     targets();
+    line("");
+    line(
+        "Other processes took %s %% of one CPU right before each measurement.",
+        cell(Neighbours.ROW, Neighbours.QUANTITY));
     samples.reasons().forEach((method, reason) -> line("note: %s: %s", method, reason));
     return text.toString();
   }
@@ -55,7 +59,7 @@ final class Report {
 
   private void saving() {
     line("Saving: milliseconds, median (least-most); x is the ratio to vmckpt");
-    String row = "%-22s %22s %6s %22s %24s %6s %6s";
+    String row = "%-30s %22s %6s %22s %24s %6s %6s";
     line(row, "", "pause", "x", "longest silence", "durable after", "x", "MiB");
     for (String method : samples.all().keySet()) {
       if (Double.isNaN(samples.median(method, "silenceMillis"))) {
@@ -92,7 +96,7 @@ final class Report {
   private void restoring() {
     String base = BASE + " restore lazy";
     line("Restoring: milliseconds from the command to the guest's first word");
-    String row = "%-28s %22s %6s %22s %22s %22s";
+    String row = "%-30s %22s %6s %22s %22s %22s";
     line(row, "", "first word", "x", "inside the JVM", "of it building", "silence in 1.5 s after");
     for (String method : samples.all().keySet()) {
       if (!Double.isNaN(samples.median(method, "lifeMillis"))) {

@@ -17,7 +17,7 @@ final class SaveVm implements Method {
   @Override
   public void round(Bench bench, Samples samples) {
     try (Guest guest = Guest.boot(bench, 1024, 512)) {
-      Bench.quiet();
+      bench.quiet(samples, guest.process());
       guest.qmp().forgetEvents();
       long begun = System.nanoTime();
       guest.qmp().human("savevm " + TAG);
@@ -29,7 +29,7 @@ final class SaveVm implements Method {
       samples.add(name(), "bytes", stateBytes(guest.qmp()));
       Vmckpt.checkLater(guest, samples, name());
       guest.kill();
-      comeBack(samples, guest, guest.disk(), name() + ", -loadvm", List.of("-loadvm", TAG));
+      comeBack(bench, samples, guest, guest.disk(), name() + ", -loadvm", List.of("-loadvm", TAG));
     }
   }
 
@@ -47,8 +47,9 @@ final class SaveVm implements Method {
   }
 
   /** Starts another QEMU and takes the time until its guest says the first word. */
-  static void comeBack(Samples samples, Guest guest, Path disk, String method, List<String> how) {
-    Bench.quiet();
+  static void comeBack(
+      Bench bench, Samples samples, Guest guest, Path disk, String method, List<String> how) {
+    bench.quiet(samples);
     long begun = System.nanoTime();
     try (Guest again = Guest.again(guest, disk, how)) {
       long alive = again.console().awaitLife(begun);

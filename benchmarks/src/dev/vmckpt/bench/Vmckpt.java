@@ -47,7 +47,7 @@ final class Vmckpt implements Method {
   @Override
   public void round(Bench bench, Samples samples) {
     try (Guest guest = Guest.boot(bench, memoryMib, filledMib)) {
-      Bench.quiet();
+      bench.quiet(samples, guest.process());
       List<String> words = new ArrayList<>(List.of("snapshot", Long.toString(guest.pid())));
       words.addAll(flags);
       long begun = System.nanoTime();
@@ -78,7 +78,7 @@ final class Vmckpt implements Method {
   private void restore(
       Bench bench, Samples samples, Guest guest, String id, String how, List<String> flags) {
     String method = name + " restore " + how;
-    Bench.quiet();
+    bench.quiet(samples);
     List<String> words = new ArrayList<>(List.of("restore", id));
     words.addAll(flags);
     long begun = System.nanoTime();
