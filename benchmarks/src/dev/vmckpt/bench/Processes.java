@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -74,9 +75,10 @@ final class Processes {
     return process;
   }
 
+  /** Returns when even the zombie is gone: its number is free. */
   static void end(ProcessHandle process) {
     process.destroyForcibly();
-    while (process.isAlive()) {
+    while (Files.exists(Path.of("/proc/" + process.pid()))) {
       sleep(2);
     }
     OURS.remove(process);
