@@ -92,7 +92,11 @@ final class Json {
       }
       generator.writeEndArray();
     } else if (value instanceof Double number) {
-      generator.writeNumber(Math.round(number * 1000) / 1000.0);
+      if (number == Math.rint(number)) {
+        generator.writeNumber(number.longValue());
+      } else {
+        generator.writeNumber(Math.round(number * 1000) / 1000.0);
+      }
     } else if (value instanceof Number number) {
       generator.writeNumber(number.longValue());
     } else if (value instanceof Boolean truth) {
