@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.vmckpt.bench;
+
+import java.io.File;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/** The Linux guest of test-images under QEMU, with a qcow2 disk, a monitor and a console. */
+final class Guest implements AutoCloseable {
+  /** Milliseconds from one line of the guest to the next: how finely a pause is seen. */
+  static final int TICK = 5;
+
+  private final Bench bench;
+  private final int filledMib;
+  private final int memoryMib;
+  private final Path disk;
+  private final Path socket;
+  private final Path log;
+  private ProcessHandle process;
+  private Console console;
+  private Qmp qmp;
+
+  private Guest(Bench bench, int memoryMib, int filledMib, Path disk) {
+    this.bench = bench;
+    this.memoryMib = memoryMib;
+    this.filledMib = filledMib;
+    this.disk = disk;
+    String name = bench.freshName();
+    socket = bench.quick().resolve(name + ".qmp");
+    log = bench.quick().resolve(name + ".console");
+  }
+
+  /** Boots one, waits until its memory is filled, and gives it time to come to rest. */
+  static Guest boot(Bench bench, int memoryMib, int filledMib) {
+    Path disk = bench.work().resolve(bench.freshName() + ".qcow2");
+    Processes.output("qemu-img", "create", "-q", "-f", "qcow2", disk.toString(), "64M");
+    Guest guest = new Guest(bench, memoryMib, filledMib, disk);
+    guest.start(List.of());
+    guest.console.awaitReady();
+    guest.connect();
+    Processes.sleep(1500);
+    return guest;
+  }
+
+  /** The same guest as another one, on that disk, brought to life by QEMU's own means. */
+  static Guest again(Guest other, Path disk, List<String> how) {
+    Guest guest = new Guest(other.bench, other.memoryMib, other.filledMib, disk);
+    guest.start(how);
+    return guest;
+  }
+
+  private void start(List<String> how) {
+    Path images = bench.root().resolve("test-images/target");
+    List<String> command = new ArrayList<>();
+    command.addAll(List.of("qemu-system-x86_64", "-accel", "tcg", "-smp", "2"));
+    command.addAll(List.of("-m", Integer.toString(memoryMib), "-nodefaults", "-display", "none"));
+    command.addAll(List.of("-kernel", images.resolve("vmlinuz").toString()));
+    command.addAll(List.of("-initrd", images.resolve("initramfs.gz").toString(), "-append"));
+    command.add(
+        "console=ttyS0 quiet loglevel=3 vmckpt.verify=100 vmckpt.dirty=16 vmckpt.mem="
+            + filledMib
+            + " vmckpt.tick="
+            + TICK);
+    command.addAll(List.of("-drive", "if=virtio,format=qcow2,file=" + disk));
+    command.addAll(List.of("-qmp", "unix:" + socket + ",server=on,wait=off"));
+    command.addAll(List.of("-serial", "file:" + log));
+    command.addAll(how);
+    process = Processes.start(command, new File("/dev/null"));
+    console = new Console(log);
+  }
+
+  private void connect() {
+    qmp = new Qmp(socket);
+    qmp.execute(
+        "migrate-set-capabilities",
+        Map.of("capabilities", List.of(Map.of("capability", "events", "state", true))));
+    // Otherwise QEMU holds itself back to 128 MiB per second.
+    qmp.execute("migrate-set-parameters", Map.of("max-bandwidth", 64L << 30));
+  }
+
+  long pid() {
+    return process.pid();
+  }
+
+  ProcessHandle process() {
+    return process;
+  }
+
+  Path disk() {
+    return disk;
+  }
+
+  Console console() {
+    return console;
+  }
+
+  Qmp qmp() {
+    return qmp;
+  }
+
+  /** Ends the process and keeps the rest: something will bring it back. */
+  void kill() {
+    if (qmp != null) {
+      qmp.close();
+      qmp = null;
+    }
+    Processes.end(process);
+  }
+
+  /** Another process is this guest now. */
+  void cameBackAs(long pid) {
+    process = Processes.adopt(ProcessHandle.of(pid).orElseThrow());
+  }
+
+  @Override
+  public void close() {
+    kill();
+    console.close();
+    try {
+      Files.deleteIfExists(log);
+      Files.deleteIfExists(socket);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}
