@@ -118,6 +118,14 @@ final class Failures {
         text.append(": ").append(fact);
       }
     }
-    return text.toString();
+    return withAdvice(text.toString());
+  }
+
+  /** A full disk can be met anywhere; what to do about it is the same everywhere. */
+  private static String withAdvice(String text) {
+    boolean full = text.contains("No space left on device") || text.contains("ENOSPC");
+    return full && !text.contains("--store")
+        ? text + "; the disk is full: make room, or use another one (--store DIR)"
+        : text;
   }
 }

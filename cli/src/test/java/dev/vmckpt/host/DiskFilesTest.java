@@ -94,7 +94,7 @@ class DiskFilesTest {
           int fd = kit.open(disk, O_RDWR);
           assertThatThrownBy(() -> kit.record(fd))
               .isInstanceOf(FailureException.class)
-              .hasMessageContaining("There is no room for the disks");
+              .hasMessageContaining("there is no room for the disks");
         });
   }
 

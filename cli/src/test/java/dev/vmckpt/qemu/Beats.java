@@ -66,6 +66,11 @@ final class Beats {
     await(pid, mark(), lines);
   }
 
+  /** How many lines stand behind a mark; all of them must be without error. */
+  int lines(long mark) {
+    return good(mark).size();
+  }
+
   /** Waits until so many lines stand behind a mark; all of them must be without error. */
   void await(int pid, long mark, int lines) {
     long deadline = System.nanoTime() + PATIENCE_NANOS;

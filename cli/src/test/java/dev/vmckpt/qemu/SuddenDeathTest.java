@@ -139,7 +139,7 @@ class SuddenDeathTest {
       long start = System.nanoTime();
       if (inPause) {
         awaitTraced(victim.pid(), run);
-        sleepUntil(System.nanoTime() + (long) (tracedNanos * 1.1 * random.nextDouble()));
+        sleepUntil(System.nanoTime() + (long) (tracedNanos * random.nextDouble()));
       } else {
         sleepUntil(start + (long) (runNanos * 1.05 * random.nextDouble()));
       }
@@ -193,7 +193,7 @@ class SuddenDeathTest {
               folder.resolve("killed.out"), folder.resolve("killed.err"), "restore", "base");
       if (i % 2 == 1) {
         awaitTraced(number, run);
-        sleepUntil(System.nanoTime() + (long) (tracedNanos * 1.1 * random.nextDouble()));
+        sleepUntil(System.nanoTime() + (long) (tracedNanos * random.nextDouble()));
       } else {
         sleepUntil(start + (long) (runNanos * 1.05 * random.nextDouble()));
       }
@@ -225,8 +225,11 @@ class SuddenDeathTest {
           left.remove((Integer) guest.pid());
           return left.isEmpty();
         });
+    // What is being ended may still be there at the first look.
+    Health.await(
+        "a guest that is either ended or goes on",
+        () -> !Detached.alive(guest.pid()) || guest.beats().lines(mark) >= 5);
     if (Detached.alive(guest.pid())) {
-      guest.beats().await(guest.pid(), mark, 5);
       Health.awaitUntouched(guest.pid());
       count("the guest had been let go before");
     }
@@ -243,17 +246,20 @@ class SuddenDeathTest {
     while (traced(pid) && run.isAlive()) {
       LockSupport.parkNanos(LOOK_NANOS);
     }
-    tracedNanos = System.nanoTime() - seized;
+    long span = System.nanoTime() - seized;
     int code = run.waitFor();
     runNanos = System.nanoTime() - start;
     assertThat(code).as(Files.readString(err)).isZero();
+    Run done = new Run(code, Files.readString(out), Files.readString(err));
+    boolean pause = arguments[0].equals("snapshot");
+    tracedNanos = pause ? Math.min(span, (long) (1.2e6 * done.millis("pauseMillis"))) : span;
     System.out.println(
         "SuddenDeathTest: a run of "
             + runNanos / 1_000_000
             + " ms holds the target for "
             + tracedNanos / 1000
             + " us");
-    return new Run(code, Files.readString(out), Files.readString(err));
+    return done;
   }
 
   /** Looks as often as it can until somebody traces the process, or the run is over. */

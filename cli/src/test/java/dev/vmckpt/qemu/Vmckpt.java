@@ -17,7 +17,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
-import org.jspecify.annotations.Nullable;
+import java.util.stream.Stream;
 
 /**
  * The command line as a user starts it, in a process of its own, with a store of its own. Whatever
@@ -31,6 +31,7 @@ final class Vmckpt {
   private final Path store;
   private final int mark;
   private final List<String> prefix;
+  private final String classPath;
   private int runs;
 
   /** What an ended run said. */
@@ -60,29 +61,60 @@ final class Vmckpt {
    * @param folder for what it says; the store is a folder in it
    */
   Vmckpt(Path folder) {
-    this(folder, folder.resolve("store"), 1 + (int) (ProcessHandle.current().pid() % 400), null);
+    this(
+        folder,
+        folder.resolve("store"),
+        1 + (int) (ProcessHandle.current().pid() % 400),
+        List.of(),
+        System.getProperty("java.class.path"));
   }
 
-  private Vmckpt(Path folder, Path store, int mark, @Nullable List<String> prefix) {
+  private Vmckpt(Path folder, Path store, int mark, List<String> prefix, String classPath) {
     this.folder = folder;
     this.store = store;
     this.mark = mark;
-    this.prefix = prefix == null ? List.of() : prefix;
+    this.prefix = prefix;
+    this.classPath = classPath;
   }
 
   /** The same with another store. */
   Vmckpt withStore(Path other) {
-    return new Vmckpt(folder, other, mark, prefix);
+    return new Vmckpt(folder, other, mark, prefix, classPath);
   }
 
   /** The same with another mark. */
   Vmckpt marked() {
-    return new Vmckpt(folder, store, mark + 400, prefix);
+    return new Vmckpt(folder, store, mark + 400, prefix, classPath);
   }
 
-  /** The same, started by another command, as setpriv. */
-  Vmckpt by(String... command) {
-    return new Vmckpt(folder, store, mark, List.of(command));
+  /**
+   * The same, run by the user nobody, who may not read this tree: from copies of its classes.
+   *
+   * @param place where the copies go; nobody must be able to get there
+   */
+  Vmckpt asNobody(Path place) throws IOException {
+    StringBuilder copies = new StringBuilder();
+    int number = 0;
+    for (String entry : classPath.split(File.pathSeparator, -1)) {
+      Path from = Path.of(entry);
+      Path to = place.resolve("" + number++ + from.getFileName());
+      if (Files.isRegularFile(from)) {
+        Files.copy(from, to);
+      } else if (Files.isDirectory(from) && entry.endsWith("/classes")) {
+        try (Stream<Path> all = Files.walk(from)) {
+          for (Path each : all.toList()) {
+            Files.copy(each, to.resolve(from.relativize(each)));
+          }
+        }
+      }
+      copies.append(copies.isEmpty() ? "" : File.pathSeparator).append(to);
+    }
+    return new Vmckpt(
+        folder,
+        store,
+        mark,
+        List.of("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"),
+        copies.toString());
   }
 
   Path store() {
@@ -106,7 +138,7 @@ final class Vmckpt {
               "-Xshare:auto",
               "-Xmx256m",
               "-cp",
-              System.getProperty("vmckpt.test.classes", System.getProperty("java.class.path")),
+              classPath,
               "dev.vmckpt.cli.Main"));
     } else {
       command.add(launcher);

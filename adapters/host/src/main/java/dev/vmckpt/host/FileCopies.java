@@ -74,13 +74,13 @@ final class FileCopies {
       }
       if (toCopy > store.getUsableSpace()) {
         throw new FailureException(
-            "There is no room for the disks in "
+            "there is no room for the disks in "
                 + folder
                 + ": "
                 + ByteText.of(toCopy)
                 + " are needed, "
                 + ByteText.of(store.getUsableSpace())
-                + " are free");
+                + " are free; make room, or use another store (--store DIR)");
       }
     } catch (IOException e) {
       throw new FailureException("The copies of disks cannot be prepared in " + folder, e);

@@ -295,7 +295,7 @@ public final class LinuxFileCloner implements FileCloner {
 
   private static FailureException full(String target, int errno) {
     return new FailureException(
-        "There is no room to write " + target, new SyscallException("write", errno, target));
+        "there is no room to write " + target, new SyscallException("write", errno, target));
   }
 
   /** A descriptor of ours, closed at the end of its scope. */

@@ -2,12 +2,16 @@
 package dev.vmckpt.ckpt.task;
 
 import dev.vmckpt.ckpt.proc.ProcFs;
+import dev.vmckpt.ckpt.proc.ProcStatus;
 import dev.vmckpt.ckpt.raw.NativeBuffer;
 import dev.vmckpt.ckpt.raw.Sys;
 import dev.vmckpt.ckpt.trace.BorrowedThread;
 import dev.vmckpt.ckpt.trace.Husk;
 import dev.vmckpt.ckpt.trace.Registers;
 import dev.vmckpt.ckpt.trace.Tracee;
+import dev.vmckpt.spi.error.Errno;
+import dev.vmckpt.spi.error.NotPermittedException;
+import dev.vmckpt.spi.error.SyscallException;
 import dev.vmckpt.spi.image.ThreadImage;
 import dev.vmckpt.spi.image.ThreadImage.AlternateStack;
 import dev.vmckpt.spi.image.ThreadImage.Rseq;
@@ -52,7 +56,7 @@ public final class Threads {
    * @param innerTid its number in its own pid namespace
    */
   public ThreadImage capture(int pid, Tracee tracee, BorrowedThread borrowed, int innerTid) {
-    List<SeccompFilter> filters = filters(tracee);
+    List<SeccompFilter> filters = filters(pid, tracee);
     int tid = tracee.number();
     RemoteAddress scratch = borrowed.scratch();
     borrowed.call("sigaltstack", "thread " + tid, Nr.SIGALTSTACK, 0, scratch.value());
@@ -121,10 +125,31 @@ public final class Threads {
     return new Scheduling(policy, nice, priority, buffer.copy(0, (int) bytes));
   }
 
-  private static List<SeccompFilter> filters(Tracee tracee) {
+  private static boolean isFiltered(int pid, int tid) {
+    return ProcStatus.parse(ProcFs.read(ProcFs.of(pid, "task/" + tid + "/status"))).seccomp() != 0;
+  }
+
+  private static NotPermittedException filtersNotPermitted(int pid, SyscallException cause) {
+    return new NotPermittedException(
+        "process "
+            + pid
+            + " filters its system calls, and only CAP_SYS_ADMIN may read such filters: run as root",
+        cause);
+  }
+
+  private static List<SeccompFilter> filters(int pid, Tracee tracee) {
     List<SeccompFilter> filters = new ArrayList<>();
     for (int i = 0; i < MAX_FILTERS; i++) {
-      byte[] program = tracee.seccompFilter(i);
+      byte[] program;
+      try {
+        program = tracee.seccompFilter(i);
+      } catch (SyscallException e) {
+        // Without the privilege the kernel does not even tell that there are none.
+        if (e.errno() == Errno.EACCES && !isFiltered(pid, tracee.number())) {
+          break;
+        }
+        throw e.errno() == Errno.EACCES ? filtersNotPermitted(pid, e) : e;
+      }
       if (program == null) {
         break;
       }

@@ -152,7 +152,10 @@ public final class Freeze implements AutoCloseable {
           throw new NotPermittedException(
               "process "
                   + pid
-                  + " may not be traced by this user: run as its owner or as root (CAP_SYS_PTRACE)",
+                  + (extraOptions == 0
+                      ? " may not be traced by this user: run as its owner or as root (CAP_SYS_PTRACE)"
+                      : " filters its system calls, and only CAP_SYS_ADMIN may suspend such filters:"
+                          + " run as root"),
               e);
         }
         throw e;
