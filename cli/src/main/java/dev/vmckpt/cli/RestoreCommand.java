@@ -2,6 +2,7 @@
 package dev.vmckpt.cli;
 
 import dev.vmckpt.ckpt.Checkpointer;
+import dev.vmckpt.ckpt.Processes;
 import dev.vmckpt.ckpt.RestoreRequest;
 import dev.vmckpt.ckpt.Restored;
 import dev.vmckpt.spi.error.ExitCode;
@@ -32,7 +33,9 @@ final class RestoreCommand extends AbstractCommand {
 
   @Option(
       names = {"-f", "--foreground"},
-      description = "Stay until the process ends, and end with its exit status.")
+      description =
+          "Stay until the process ends, and end with its exit status. Ctrl-C and SIGTERM are passed"
+              + " on as SIGTERM.")
   boolean foreground;
 
   @Option(
@@ -80,8 +83,22 @@ final class RestoreCommand extends AbstractCommand {
       work.keep();
     }
     report(stored, restored, microsSince(begun));
-    int code = foreground ? checkpointer.awaitExit(restored) : ExitCode.DONE.code();
+    int code = foreground ? stayWith(checkpointer, restored) : ExitCode.DONE.code();
     store.sweepWork();
+    return code;
+  }
+
+  /** Waits for its end; what ends us before (Ctrl-C, SIGTERM) ends the process as well. */
+  private static int stayWith(Checkpointer checkpointer, Restored restored) {
+    Thread passOn = new Thread(() -> Processes.terminate(restored.pid()), "pass-on");
+    Runtime.getRuntime().addShutdownHook(passOn);
+    int code = checkpointer.awaitExit(restored);
+    try {
+      Runtime.getRuntime().removeShutdownHook(passOn);
+    } catch (IllegalStateException ending) {
+      // We are being ended ourselves: the hook has passed it on.
+      return code;
+    }
     return code;
   }
 

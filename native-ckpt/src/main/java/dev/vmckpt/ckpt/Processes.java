@@ -21,6 +21,7 @@ import java.util.List;
 /** Finds processes by what they are called and by what they use. */
 public final class Processes {
   private static final int SIGKILL = 9;
+  private static final int SIGTERM = 15;
   private static final int WALL = 0x40000000;
   private static final int SIGNAL_MASK = 0x7f;
 
@@ -133,6 +134,11 @@ public final class Processes {
       throw new TargetGoneException("there is no process " + pid);
     }
     Sys.check("kill", "process " + pid, result);
+  }
+
+  /** Asks a process to end (SIGTERM); one that is gone already is no error. */
+  public static void terminate(int pid) {
+    Sys.tryCall(Nr.KILL, pid, SIGTERM, 0);
   }
 
   /** Waits for the end of a child of ours; its exit status, or 128 and the signal. */
