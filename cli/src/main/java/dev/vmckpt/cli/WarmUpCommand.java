@@ -2,7 +2,7 @@
 package dev.vmckpt.cli;
 
 import dev.vmckpt.ckpt.Processes;
-import dev.vmckpt.ckpt.snapshot.Understudy;
+import dev.vmckpt.ckpt.Understudy;
 import dev.vmckpt.spi.error.ExitCode;
 import dev.vmckpt.spi.error.FailureException;
 import dev.vmckpt.spi.error.VmckptException;

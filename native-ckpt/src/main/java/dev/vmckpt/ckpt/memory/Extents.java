@@ -45,6 +45,16 @@ final class Extents {
     return sum;
   }
 
+  /** The same with all gaps shorter than {@code gap} closed. */
+  Extents bridged(long gap) {
+    Extents result = new Extents();
+    for (int i = 0; i < count; i++) {
+      boolean near = result.count > 0 && start(i) - result.end(result.count - 1) < gap;
+      result.add(near ? result.end(result.count - 1) : start(i), end(i));
+    }
+    return result;
+  }
+
   /** The ranges that lie in either. */
   Extents union(Extents other) {
     Extents result = new Extents();

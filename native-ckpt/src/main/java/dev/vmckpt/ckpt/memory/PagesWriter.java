@@ -5,18 +5,19 @@ import dev.vmckpt.ckpt.ProgressListener;
 import dev.vmckpt.ckpt.memory.AreaPlan.Content;
 import dev.vmckpt.ckpt.memory.PagesFile.Extent;
 import dev.vmckpt.ckpt.proc.ProcArea;
+import dev.vmckpt.ckpt.raw.FileCalls;
 import dev.vmckpt.ckpt.raw.NativeBuffer;
+import dev.vmckpt.ckpt.raw.OwnFd;
+import dev.vmckpt.ckpt.raw.Sys;
 import dev.vmckpt.ckpt.trace.ProcessMemory;
 import dev.vmckpt.spi.error.Errno;
 import dev.vmckpt.spi.error.FailureException;
 import dev.vmckpt.spi.error.TargetGoneException;
 import dev.vmckpt.spi.image.AreaImage;
 import dev.vmckpt.spi.image.FileEntry;
+import dev.vmckpt.spi.remote.Nr;
 import dev.vmckpt.spi.remote.RemoteAddress;
 import java.io.IOException;
-import java.io.RandomAccessFile;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -37,12 +38,14 @@ import org.jspecify.annotations.Nullable;
  */
 public final class PagesWriter implements AutoCloseable {
   private static final int CHUNK = 1 << 20;
+  private static final int O_RDWR = 2;
+  private static final int SYNC_FILE_RANGE = 277;
+  private static final int SYNC_FILE_RANGE_WRITE = 2;
   private static final int MAX_WORKERS = 4;
 
   private final String pagesFile;
   private final Path folder;
-  private final RandomAccessFile file;
-  private final FileChannel channel;
+  private final OwnFd file;
   private final List<Chunk> done = new ArrayList<>();
   private final Map<ProcArea, Placed> placed = new HashMap<>();
   private long end = PagesFile.HEADER_BYTES;
@@ -63,9 +66,8 @@ public final class PagesWriter implements AutoCloseable {
         PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
     Files.createFile(
         path, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
-    file = new RandomAccessFile(path.toFile(), "rw");
-    channel = file.getChannel();
-    channel.write(PagesFile.header(), 0);
+    Files.write(path, PagesFile.header().array());
+    file = FileCalls.open(path.toString(), O_RDWR, 0);
   }
 
   /** The path of the file within the folder of the snapshot. */
@@ -182,9 +184,14 @@ public final class PagesWriter implements AutoCloseable {
   private void place(AreaPlan plan, Extents extents, List<Chunk> chunks) {
     ProcArea area = plan.area();
     placed.put(area, new Placed(end, extents.bytes()));
-    for (int i = 0; i < extents.count(); i++) {
-      for (long at = extents.start(i); at < extents.end(i); at += CHUNK) {
-        int length = (int) Math.min(CHUNK, extents.end(i) - at);
+    // Between pages of a file nothing of the process' own may be read; in anonymous memory there
+    // are zeros.
+    boolean bridge =
+        plan.source() == AreaImage.Source.ANONYMOUS && plan.content() != Content.WHOLE_FILE;
+    Extents pieces = bridge ? extents.bridged(ZeroPages.HOLE_MINIMUM) : extents;
+    for (int i = 0; i < pieces.count(); i++) {
+      for (long at = pieces.start(i); at < pieces.end(i); at += CHUNK) {
+        int length = (int) Math.min(CHUNK, pieces.end(i) - at);
         chunks.add(new Chunk(at, length, end + at - area.start()));
       }
     }
@@ -200,7 +207,7 @@ public final class PagesWriter implements AutoCloseable {
   public List<AreaImage> finish(
       AddressSpacePlan plan, Map<Integer, Integer> fileIds, Map<String, FileEntry> files)
       throws IOException {
-    file.setLength(end);
+    Sys.call("ftruncate", pagesFile, Nr.FTRUNCATE, file.number(), end, 0);
     List<Extent> extents = new ArrayList<>();
     done.sort(BY_OFFSET);
     for (Chunk chunk : done) {
@@ -245,7 +252,7 @@ public final class PagesWriter implements AutoCloseable {
   }
 
   @Override
-  public void close() throws IOException {
+  public void close() {
     file.close();
   }
 
@@ -341,24 +348,43 @@ public final class PagesWriter implements AutoCloseable {
         }
         got += (int) result;
       }
-      int start = 0;
+      int start = ZeroPages.skipZeros(buffer, 0, chunk.length);
       while (start < chunk.length) {
-        int stop = ZeroPages.endOfRun(buffer, start, chunk.length);
-        if (!ZeroPages.isZero(buffer, start)) {
-          put(chunk, buffer, start, stop - start);
-        }
-        start = stop;
+        int end = ZeroPages.endOfData(buffer, start, chunk.length);
+        put(chunk, buffer, start, end - start);
+        start = ZeroPages.skipZeros(buffer, end, chunk.length);
+      }
+      if (!chunk.written.isEmpty()) {
+        // The disk is busy while we read on, instead of waiting for the fsync at the end.
+        Sys.tryCall(
+            SYNC_FILE_RANGE,
+            file.number(),
+            chunk.offset,
+            chunk.length,
+            SYNC_FILE_RANGE_WRITE,
+            0,
+            0);
       }
     }
 
     private void put(Chunk chunk, NativeBuffer buffer, int start, int length) throws IOException {
-      ByteBuffer view = buffer.bytes().duplicate().limit(start + length).position(start);
       CRC32C crc = new CRC32C();
-      crc.update(view);
-      view.position(start);
+      crc.update(buffer.bytes().duplicate().limit(start + length).position(start));
       long offset = chunk.offset + start;
-      for (long at = offset; view.hasRemaining(); ) {
-        at += channel.write(view, at);
+      for (int done = 0; done < length; ) {
+        long put =
+            Sys.tryCall(
+                Nr.PWRITE64,
+                file.number(),
+                buffer.address() + start + done,
+                length - done,
+                offset + done,
+                0,
+                0);
+        if (put <= 0) {
+          throw new IOException(Errno.describe((int) -put));
+        }
+        done += (int) put;
       }
       chunk.written.add(new Extent(offset, length, (int) crc.getValue()));
     }

@@ -6,7 +6,6 @@ import dev.vmckpt.ckpt.proc.ProcFs;
 import dev.vmckpt.ckpt.proc.ProcStat;
 import dev.vmckpt.ckpt.raw.Spawn;
 import dev.vmckpt.ckpt.raw.Sys;
-import dev.vmckpt.ckpt.task.Clocks;
 import dev.vmckpt.ckpt.trace.Husk;
 import dev.vmckpt.ckpt.trace.ProcessMemory;
 import dev.vmckpt.ckpt.trace.Tracee;
@@ -27,8 +26,7 @@ import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Makes the process that a target is rebuilt in: with its number, or else in a pid namespace, and
- * in a time namespace in which its clocks go on where they were.
+ * Makes the process that a target is rebuilt in: with its number, or else in a pid namespace.
  *
  * <p>A small program is started and stopped; it unshares what has to be unshared, and forks the
  * husk with clone3's {@code set_tid}. In a pid namespace a process 1 of ours comes in between,
@@ -42,7 +40,6 @@ final class HuskBuilder implements AutoCloseable {
   private static final String[] PROGRAM = {"/bin/sleep", "5"};
 
   private static final long CLONE_PARENT = 0x8000;
-  private static final long CLONE_NEWTIME = 0x80;
   private static final long CLONE_NEWPID = 0x20000000;
   private static final int SIGCHLD = 17;
   private static final long ZOMBIE_WAIT_NANOS = 5_000_000_000L;
@@ -112,10 +109,6 @@ final class HuskBuilder implements AutoCloseable {
     Husk from = started();
     from.queue("close_range", "all descriptors", Nr.CLOSE_RANGE, 0, 0xffffffffL, 0);
     from.flush();
-    boolean clocks = from.tryCall(Nr.UNSHARE, CLONE_NEWTIME) == 0;
-    if (clocks) {
-      Clocks.setOffsets(from.pid(), image.clocks());
-    }
     Husk made = numbersAreFree() ? tryMake(from, CLONE_PARENT) : null;
     if (made == null) {
       from.call("unshare", "a pid namespace", Nr.UNSHARE, CLONE_NEWPID);

@@ -11,6 +11,7 @@ import dev.vmckpt.ckpt.proc.ProcStatus;
 import dev.vmckpt.ckpt.raw.NativeBuffer;
 import dev.vmckpt.ckpt.raw.Sys;
 import dev.vmckpt.ckpt.snapshot.AdapterSet;
+import dev.vmckpt.ckpt.task.Clocks;
 import dev.vmckpt.ckpt.task.Credentials;
 import dev.vmckpt.ckpt.task.Limits;
 import dev.vmckpt.ckpt.task.Signals;
@@ -74,6 +75,11 @@ public final class RestoreEngine {
       allowDescriptors(husk.pid(), parkFrom);
       int pagesFd = openPages(husk, request, image, parkFrom);
       areas.mapAreas(pagesFd);
+      if (!Clocks.tryContinue(husk, image.clocks())) {
+        notes.add(
+            "its clocks did not go on where they were: there is no time namespace to be had here"
+                + " (CAP_SYS_ADMIN, CONFIG_TIME_NS)");
+      }
       restoreFs(husk, image);
       FileRestorer files = new FileRestorer(husk, request, adapters, cloner, image.files(), notes);
       try (HuskFiles tools =

@@ -3,6 +3,7 @@ package dev.vmckpt.ckpt.snapshot;
 
 import dev.vmckpt.ckpt.ProgressListener;
 import dev.vmckpt.ckpt.SnapshotRequest;
+import dev.vmckpt.ckpt.Understudy;
 import dev.vmckpt.ckpt.objects.KernelObject;
 import dev.vmckpt.ckpt.objects.KernelObjects;
 import dev.vmckpt.spi.error.VmckptException;
@@ -26,7 +27,7 @@ public final class Rehearsal {
   private static final Logger LOG = LoggerFactory.getLogger(Rehearsal.class);
 
   private static final int SECONDS = 10;
-  private static final int ROUNDS = 3;
+  private static final int ROUNDS = 2;
 
   private Rehearsal() {}
 

@@ -4,6 +4,7 @@ package dev.vmckpt.ckpt.task;
 import dev.vmckpt.ckpt.raw.NativeBuffer;
 import dev.vmckpt.ckpt.raw.Sys;
 import dev.vmckpt.ckpt.trace.BorrowedThread;
+import dev.vmckpt.ckpt.trace.Husk;
 import dev.vmckpt.spi.error.FailureException;
 import dev.vmckpt.spi.image.ClocksImage;
 import dev.vmckpt.spi.remote.Nr;
@@ -16,6 +17,9 @@ import java.nio.file.Path;
 
 /** The clocks that go on where they were: by a time namespace (time_namespaces(7)). */
 public final class Clocks {
+  private static final int CLONE_NEWTIME = 0x80;
+  private static final int SETNS = 308;
+  private static final int O_CLOEXEC = 02000000;
   private static final int REALTIME = 0;
   private static final int MONOTONIC = 1;
   private static final int BOOTTIME = 7;
@@ -43,11 +47,25 @@ public final class Clocks {
   }
 
   /**
-   * Sets the clocks of the time namespace that the next child of a process will be in.
+   * Lets a husk enter a time namespace of its own in which its clocks go on where they were. It
+   * must have one thread only, and its vDSO. As late as possible: from here on its clocks run.
    *
-   * @param pid a process that has just unshared its time namespace
+   * @return false if there are no time namespaces here, or no privilege to make one: the clocks
+   *     jump then
    */
-  public static void setOffsets(int pid, ClocksImage image) {
+  public static boolean tryContinue(Husk husk, ClocksImage image) {
+    if (husk.tryCall(Nr.UNSHARE, CLONE_NEWTIME) != 0) {
+      return false;
+    }
+    setOffsets(husk.pid(), image);
+    String path = "/proc/" + husk.pid() + "/ns/time_for_children";
+    int namespace = husk.open(path, O_CLOEXEC);
+    husk.call("setns", path, SETNS, namespace, CLONE_NEWTIME);
+    husk.call("close", path, Nr.CLOSE, namespace);
+    return true;
+  }
+
+  private static void setOffsets(int pid, ClocksImage image) {
     long monotonic = image.monotonicNanos() - ours(MONOTONIC) + ownOffset("monotonic");
     long boottime = image.boottimeNanos() - ours(BOOTTIME) + ownOffset("boottime");
     String text = line("monotonic", monotonic) + line("boottime", boottime);

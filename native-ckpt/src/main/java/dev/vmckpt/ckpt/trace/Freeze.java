@@ -80,6 +80,26 @@ public final class Freeze implements AutoCloseable {
     if (threads.isEmpty() || threads.get(0).number() != pid) {
       throw new TargetGoneException("process " + pid + " went away");
     }
+    suspendFilters();
+  }
+
+  /** Only now, with every thread stopped: a target that runs must never run without its filters. */
+  private void suspendFilters() {
+    if (extraOptions == 0) {
+      return;
+    }
+    try {
+      for (int i = 0; i < threads.size(); i++) {
+        threads.get(i).setOptions(OPTIONS | extraOptions);
+      }
+    } catch (SyscallException e) {
+      throw new NotPermittedException(
+          "process "
+              + pid
+              + " has system call filters, which may not be suspended by this user: run as root"
+              + " (CAP_SYS_ADMIN)",
+          e);
+    }
   }
 
   /** The threads, the leading one first. */
@@ -142,7 +162,7 @@ public final class Freeze implements AutoCloseable {
         continue;
       }
       try {
-        Tracee thread = Tracee.trySeize(tid, OPTIONS | extraOptions);
+        Tracee thread = Tracee.trySeize(tid, OPTIONS);
         if (thread != null) {
           threads.add(tid == pid ? 0 : threads.size(), thread);
           found = true;

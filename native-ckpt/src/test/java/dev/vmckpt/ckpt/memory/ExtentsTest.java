@@ -36,6 +36,17 @@ class ExtentsTest {
     assertThat(extents.end(0)).isEqualTo(5);
   }
 
+  @Test
+  void shortGapsAreBridged() {
+    Extents extents = new Extents();
+    extents.add(0, 2);
+    extents.add(4, 5);
+    extents.add(9, 12);
+    assertThat(bits(extents.bridged(3)).toString()).isEqualTo("{0, 1, 2, 3, 4, 9, 10, 11}");
+    assertThat(bits(extents.bridged(5)).cardinality()).isEqualTo(12);
+    assertThat(bits(extents.bridged(1))).isEqualTo(bits(extents));
+  }
+
   private static BitSet random(Random random) {
     BitSet bits = new BitSet();
     for (int at = 0; at < PAGES; ) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package dev.vmckpt.ckpt.snapshot;
+package dev.vmckpt.ckpt;
 
 import dev.vmckpt.ckpt.raw.FileCalls;
 import dev.vmckpt.ckpt.raw.NativeBuffer;
