@@ -14,6 +14,8 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.Execution;
 import org.junit.jupiter.api.parallel.ExecutionMode;
@@ -29,6 +31,9 @@ class ProgramsTest {
   /** About a second. */
   private static final int PASSES = 20;
 
+  /** Programs with children of their own, now and then. */
+  private static final Set<String> FORKING = Set.of("files", "memory");
+
   @TempDir Path folder = Path.of("/nonexistent");
 
   static List<String> programs() {
@@ -42,6 +47,11 @@ class ProgramsTest {
         Target original = start(program)) {
       original.awaitPasses(3);
       Stored first = workshop.snapshot(original.pid(), CaptureFacts.Method.FORK);
+      assertThat(first.manifest().capture().method()).isEqualTo(CaptureFacts.Method.FORK);
+      if (!FORKING.contains(program)) {
+        assertThat(Path.of("/proc/" + original.pid() + "/task/" + original.pid() + "/children"))
+            .hasContent("");
+      }
       goesOn(original, PASSES);
       original.end();
 
@@ -141,6 +151,19 @@ class ProgramsTest {
       workshop.end(restored);
       workshop.restore(again);
       goesOn(original, PASSES / 2);
+    }
+  }
+
+  @Test
+  void aSleeperMaySeeNoStopAtAll() {
+    try (Workshop workshop = new Workshop(folder);
+        Target original = Target.start(folder, "sleeper", "strict")) {
+      original.awaitPasses(3);
+      Stored saved = workshop.snapshot(original.pid());
+      goesOn(original, PASSES / 2);
+      original.end();
+      workshop.restore(saved);
+      goesOn(original, PASSES);
     }
   }
 
