@@ -60,8 +60,18 @@ class ClonesTest {
       assertThat(clone.errors()).isEmpty();
       assertThat(original.errors()).isEmpty();
 
+      // The clone of a clone: saved in its namespace, brought back into another.
+      Stored ofClone = workshop.snapshot(restored.pid());
+      clone.awaitPasses(3);
       workshop.end(restored);
       assertThat(clone.alive()).isFalse();
+      Restored again = workshop.restore(ofClone);
+      assertThat(again.innerPid()).isEqualTo(original.pid());
+      Target second = original.twin(again.pid(), log);
+      second.awaitPasses(PASSES / 2);
+      assertThat(second.errors()).isEmpty();
+
+      workshop.end(again);
       original.awaitPasses(1);
       assertThat(original.errors()).isEmpty();
     }

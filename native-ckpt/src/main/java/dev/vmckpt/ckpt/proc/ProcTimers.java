@@ -25,6 +25,11 @@ public final class ProcTimers {
       boolean toThread,
       int target,
       int clock) {
+    /** The same timer, telling a thread by another number. */
+    public Timer telling(int thread) {
+      return new Timer(id, signal, signalValue, notification, toThread, thread, clock);
+    }
+
     /** sigev_notify as timer_create(2) was given it: SIGEV_THREAD_ID 4 included. */
     public int sigevNotify() {
       return toThread ? notification | 4 : notification;

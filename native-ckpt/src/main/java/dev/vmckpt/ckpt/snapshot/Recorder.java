@@ -12,6 +12,7 @@ import dev.vmckpt.ckpt.objects.ObjectChangedException;
 import dev.vmckpt.ckpt.proc.FdInfoParser;
 import dev.vmckpt.ckpt.proc.ProcFs;
 import dev.vmckpt.ckpt.proc.ProcStatus;
+import dev.vmckpt.ckpt.proc.ProcTimers;
 import dev.vmckpt.ckpt.snapshot.Plan.Owned;
 import dev.vmckpt.ckpt.snapshot.SnapshotEngine.Detached;
 import dev.vmckpt.ckpt.task.Clocks;
@@ -171,13 +172,14 @@ final class Recorder {
       List<Tracee> tracees = freeze.threads();
       for (int i = 1; i < tracees.size(); i++) {
         try (BorrowedThread thread = freeze.borrow(tracees.get(i), gadgets, place, memory)) {
-          images.add(threads.capture(pid, tracees.get(i), thread, innerTid(tracees.get(i))));
+          images.add(
+              threads.capture(pid, tracees.get(i), thread, innerTid(tracees.get(i).number())));
         }
       }
       Tracee first = freeze.leader();
       try (BorrowedThread leader = freeze.borrow(first, gadgets, place, memory)) {
         ClocksImage clocks = Clocks.capture(leader);
-        TimersImage timers = Timers.capture(leader, plan.timers());
+        TimersImage timers = Timers.capture(leader, innerTimers());
         SignalsImage signals =
             Signals.capture(
                 leader,
@@ -187,7 +189,7 @@ final class Recorder {
         CredentialsImage credentials = Credentials.capture(leader, status);
         List<LimitImage> limits = Limits.capture(pid);
         LayoutImage layout = Layout.capture(leader, plan.stat());
-        images.add(0, threads.capture(pid, first, leader, innerTid(first)));
+        images.add(0, threads.capture(pid, first, leader, innerTid(first.number())));
         Map<RemoteFd, Recorded> connections = new HashMap<>();
         long copied = recordAdapters(leader, detached, connections);
         List<OpenFileImage> files = recordFiles(leader, connections);
@@ -229,14 +231,26 @@ final class Recorder {
   }
 
   /** The number of a thread in its own pid namespace. */
-  private int innerTid(Tracee tracee) {
-    int tid = tracee.number();
+  private int innerTid(int tid) {
     if (plan.innerPid() == plan.pid()) {
       return tid;
     }
     List<Integer> numbers =
         ProcStatus.parse(ProcFs.read(ProcFs.of(plan.pid(), "task/" + tid + "/status"))).nsPid();
     return numbers.get(numbers.size() - 1);
+  }
+
+  /** The timers, with the threads they tell by their numbers in their own pid namespace. */
+  private List<ProcTimers.Timer> innerTimers() {
+    if (plan.innerPid() == plan.pid()) {
+      return plan.timers();
+    }
+    List<ProcTimers.Timer> timers = new ArrayList<>();
+    for (int i = 0; i < plan.timers().size(); i++) {
+      ProcTimers.Timer timer = plan.timers().get(i);
+      timers.add(timer.toThread() ? timer.telling(innerTid(timer.target())) : timer);
+    }
+    return timers;
   }
 
   private byte[] vdso(ProcessMemory memory) {

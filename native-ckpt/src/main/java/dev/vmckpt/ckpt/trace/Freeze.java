@@ -5,6 +5,7 @@ import dev.vmckpt.spi.error.Errno;
 import dev.vmckpt.spi.error.NotPermittedException;
 import dev.vmckpt.spi.error.SyscallException;
 import dev.vmckpt.spi.error.TargetGoneException;
+import dev.vmckpt.spi.error.VmckptException;
 import java.io.File;
 import java.util.ArrayList;
 import java.util.List;
@@ -126,6 +127,7 @@ public final class Freeze implements AutoCloseable {
   /** Lets all threads run on; they stay seized no longer. */
   @Override
   public void close() {
+    Registers registers = new Registers();
     for (int i = threads.size() - 1; i >= 0; i--) {
       Tracee thread = threads.get(i);
       if (!thread.isStopped()) {
@@ -136,6 +138,7 @@ public final class Freeze implements AutoCloseable {
       Tracee thread = threads.get(i);
       try {
         if (thread.isStopped() || thread.awaitInterrupt(System.nanoTime() + DEADLINE_NANOS)) {
+          restartCall(thread, registers);
           thread.detach();
         }
       } catch (RuntimeException stuck) {
@@ -146,6 +149,21 @@ public final class Freeze implements AutoCloseable {
     if (priority != null) {
       priority.close();
       priority = null;
+    }
+  }
+
+  /**
+   * Hides the stop from a thread that nobody borrowed: one that was would be outside of any call.
+   */
+  private static void restartCall(Tracee thread, Registers registers) {
+    try {
+      thread.getRegisters(registers);
+      if (registers.endedByStop() && !thread.hasDeliverableSignal(thread.getSignalMask())) {
+        registers.finishInterruptedCall(false, false);
+        thread.setRegisters(registers);
+      }
+    } catch (VmckptException ended) {
+      // Nothing to restart in a thread that was killed meanwhile.
     }
   }
 

@@ -8,6 +8,7 @@ import dev.vmckpt.spi.error.TargetGoneException;
 import dev.vmckpt.spi.remote.Nr;
 import dev.vmckpt.spi.remote.RemoteAddress;
 import dev.vmckpt.spi.remote.RemoteProcess;
+import java.io.File;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
@@ -363,15 +364,30 @@ public final class Husk implements RemoteProcess {
     return memory;
   }
 
-  /** Ends the process and takes its exit status. */
+  /**
+   * Ends the process and takes its exit status: first those of its other threads, for the kernel
+   * keeps that of the leading one back until they are taken.
+   */
   public void kill() {
     Sys.tryCall(Nr.KILL, leader.number(), 9, 0);
+    String[] threads = new File("/proc/" + leader.number() + "/task").list();
+    for (int i = 0; threads != null && i < threads.length; i++) {
+      int tid = Integer.parseInt(threads[i]);
+      if (tid != leader.number()) {
+        awaitEnd(new Tracee(tid));
+      }
+    }
+    awaitEnd(leader);
+    memory.close();
+  }
+
+  private static void awaitEnd(Tracee thread) {
     try {
       while (true) {
-        leader.await();
+        thread.await();
       }
     } catch (TargetGoneException ended) {
-      memory.close();
+      // Ended, as it should.
     }
   }
 }

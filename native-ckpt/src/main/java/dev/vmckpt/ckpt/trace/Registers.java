@@ -121,11 +121,16 @@ public final class Registers {
         set(RIP, get(RIP) - SYSCALL_INSTRUCTION_BYTES);
       }
     }
-    if (result == -dev.vmckpt.spi.error.Errno.EINTR && !signalPending && neverRestarted(call)) {
+    if (!signalPending && endedByStop()) {
       set(RAX, call);
       set(RIP, get(RIP) - SYSCALL_INSTRUCTION_BYTES);
     }
     set(ORIG_RAX, -1);
+  }
+
+  /** Whether it has just left a call that the kernel ends for a mere stop, and never restarts. */
+  boolean endedByStop() {
+    return get(RAX) == -dev.vmckpt.spi.error.Errno.EINTR && neverRestarted(get(ORIG_RAX));
   }
 
   private static boolean neverRestarted(long call) {
