@@ -3,6 +3,7 @@ package dev.vmckpt.qemu;
 
 import dev.vmckpt.images.Detached;
 import dev.vmckpt.images.Images;
+import dev.vmckpt.qemu.Vmckpt.Run;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.net.StandardProtocolFamily;
@@ -16,6 +17,9 @@ import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /** A QEMU with a guest in it, and the process that it was restored into last. */
 final class Qemu implements AutoCloseable {
@@ -61,7 +65,7 @@ final class Qemu implements AutoCloseable {
                 "-drive",
                 "file=" + disk + ",if=virtio,format=raw",
                 "-netdev",
-                "user,id=n0",
+                "user,id=n0,hostfwd=tcp:127.0.0.1:0-:22",
                 "-device",
                 "virtio-net-pci,netdev=n0,romfile=",
                 "-qmp",
@@ -116,6 +120,23 @@ final class Qemu implements AutoCloseable {
   /** What the guest says. */
   Beats beats() {
     return beats;
+  }
+
+  /** The name of the descriptor that a file or a socket is open at. */
+  String descriptor(Vmckpt vmckpt, String name) throws Exception {
+    Run run = vmckpt.ok("inspect", "" + pid, "--json");
+    List<?> resources = (List<?>) Objects.requireNonNull(run.object().get("resources"));
+    for (Object each : resources) {
+      String text = String.valueOf(each);
+      String path = folder.resolve(name).toString();
+      if (text.contains(path + ",") || text.contains(path + "}") || text.contains(path + " ")) {
+        Matcher fd = Pattern.compile("fd:\\d+").matcher(text);
+        if (fd.find()) {
+          return fd.group();
+        }
+      }
+    }
+    throw new AssertionError("nothing is open at " + name + ": " + run.out());
   }
 
   /** Waits for so many more lines without error. */
