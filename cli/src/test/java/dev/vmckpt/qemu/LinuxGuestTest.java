@@ -6,12 +6,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.vmckpt.images.Detached;
 import dev.vmckpt.qemu.Vmckpt.Run;
 import java.io.IOException;
+import java.net.BindException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -143,7 +145,9 @@ class LinuxGuestTest {
             "--reattach",
             guest.descriptor(vmckpt, "vnc") + "=" + place.resolve("vnc"),
             "--reattach",
-            guest.descriptor(vmckpt, "serial") + "=" + place.resolve("serial"));
+            guest.descriptor(vmckpt, "serial") + "=" + place.resolve("serial"),
+            "--reattach",
+            guest.descriptor(vmckpt, "127.0.0.1:") + "=" + freePort());
     int clone = run.number("pid");
     assertThat(clone).isNotEqualTo(original);
     assertThat(run.number("innerPid")).isEqualTo(original);
@@ -187,14 +191,14 @@ class LinuxGuestTest {
   void aScreenOnAPort() throws Exception {
     Path place = Files.createDirectory(folder.resolve("port"));
     int port = freePort();
-    try (Qemu small = Qemu.linux(place, 128, "-vnc", "127.0.0.1:" + (port - 5900))) {
+    try (Qemu small = Qemu.linux(place, 256, "-vnc", "127.0.0.1:" + (port - 5900))) {
       small.awaitMore(3);
       vmckpt.ok("snapshot", "" + small.pid(), "--name", "port");
       try (Socket screen = new Socket("127.0.0.1", port)) {
         assertThat(screen.getInputStream().read()).isEqualTo('R');
       }
       small.kill();
-      try (ServerSocket taken = new ServerSocket(port, 1, InetAddress.getByName("127.0.0.1"))) {
+      try (ServerSocket taken = listen(port)) {
         Run refused = vmckpt.fails(3, "restore", "port");
         assertThat(refused.err()).contains("" + taken.getLocalPort(), "--reattach");
       }
@@ -204,6 +208,22 @@ class LinuxGuestTest {
         assertThat(screen.getInputStream().read()).isEqualTo('R');
       }
     }
+  }
+
+  /** A process that is being ended keeps its port for a moment. */
+  private static ServerSocket listen(int port) throws IOException {
+    List<ServerSocket> bound = new ArrayList<>();
+    Health.await(
+        "port " + port,
+        () -> {
+          try {
+            bound.add(new ServerSocket(port, 1, InetAddress.getByName("127.0.0.1")));
+          } catch (BindException taken) {
+            return false;
+          }
+          return true;
+        });
+    return bound.get(0);
   }
 
   private static int freePort() throws IOException {

@@ -17,9 +17,8 @@ import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 
 /** A QEMU with a guest in it, and the process that it was restored into last. */
 final class Qemu implements AutoCloseable {
@@ -122,18 +121,19 @@ final class Qemu implements AutoCloseable {
     return beats;
   }
 
-  /** The name of the descriptor that a file or a socket is open at. */
+  /** The name of the descriptor of a file or a UNIX socket of that name, or of a TCP socket. */
   String descriptor(Vmckpt vmckpt, String name) throws Exception {
     Run run = vmckpt.ok("inspect", "" + pid, "--json");
-    List<?> resources = (List<?>) Objects.requireNonNull(run.object().get("resources"));
-    for (Object each : resources) {
-      String text = String.valueOf(each);
-      String path = folder.resolve(name).toString();
-      if (text.contains(path + ",") || text.contains(path + "}") || text.contains(path + " ")) {
-        Matcher fd = Pattern.compile("fd:\\d+").matcher(text);
-        if (fd.find()) {
-          return fd.group();
-        }
+    String wanted = name.contains(":") ? name : folder.resolve(name).toString();
+    for (Object each : (List<?>) Objects.requireNonNull(run.object().get("resources"))) {
+      Map<?, ?> resource = (Map<?, ?>) each;
+      String text = resource + ",";
+      int at = text.indexOf(wanted);
+      // Not the beginning of a longer name.
+      if (at >= 0
+          && (name.contains(":") || " ,}".indexOf(text.charAt(at + wanted.length())) >= 0)) {
+        String numbers = String.valueOf(resource.get("name"));
+        return numbers.contains(",") ? numbers.substring(0, numbers.indexOf(',')) : numbers;
       }
     }
     throw new AssertionError("nothing is open at " + name + ": " + run.out());

@@ -235,16 +235,17 @@ class SuddenDeathTest {
     };
     Beats beats = Beats.selfcheck(serial);
     for (int i = 0; i <= kills; i++) {
-      long start = System.nanoTime();
       long mark = beats.mark();
       Process run =
           marked.start(folder.resolve("killed.out"), folder.resolve("killed.err"), restore);
+      awaitChild(run);
+      long begun = System.nanoTime();
       if (i == 0) {
         assertThat(run.waitFor()).isZero();
-        runNanos = System.nanoTime() - start;
+        runNanos = System.nanoTime() - begun;
       } else {
-        // The first half of a run is the start of Java.
-        sleepUntil(start + (long) (runNanos * (0.5 + 0.5 * random.nextDouble())));
+        // Before there is any other process, there is nothing to be left.
+        sleepUntil(begun + (long) (runNanos * random.nextDouble()));
         kill(run, i);
       }
       Health.await(
@@ -313,6 +314,13 @@ class SuddenDeathTest {
     }
   }
 
+  /** Looks as often as it can until a run has made the first of its processes. */
+  private static void awaitChild(Process run) {
+    while (run.children().findAny().isEmpty() && run.isAlive()) {
+      LockSupport.parkNanos(LOOK_NANOS);
+    }
+  }
+
   private static boolean traced(int pid) {
     try {
       return !Files.readString(Path.of("/proc/" + pid + "/status")).contains("TracerPid:\t0\n");
@@ -331,7 +339,11 @@ class SuddenDeathTest {
   /** An odd one is to die while it traces the process, an even one at any instant of its run. */
   private void sleepToTheInstant(int number, int pid, Process run) throws InterruptedException {
     long start = System.nanoTime();
-    if (number % 2 == 1) {
+    if (number % 4 == 3 && !Detached.alive(pid)) {
+      // A restore makes other processes before the one it restores into.
+      awaitChild(run);
+      sleepUntil(System.nanoTime() + (long) (tracedNanos * random.nextDouble()));
+    } else if (number % 2 == 1) {
       awaitTraced(pid, run);
       sleepUntil(System.nanoTime() + (long) (tracedNanos * random.nextDouble()));
     } else {

@@ -52,6 +52,7 @@ import dev.vmckpt.spi.image.ThreadImage;
 import dev.vmckpt.spi.image.TimersImage;
 import dev.vmckpt.spi.remote.Nr;
 import dev.vmckpt.spi.remote.RemoteAddress;
+import dev.vmckpt.spi.remote.RemoteFd;
 import dev.vmckpt.spi.remote.RemoteProcess;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -187,7 +188,7 @@ final class Recorder {
         List<LimitImage> limits = Limits.capture(pid);
         LayoutImage layout = Layout.capture(leader, plan.stat());
         images.add(0, threads.capture(pid, first, leader, innerTid(first)));
-        Map<DescriptorResource, Recorded> connections = new HashMap<>();
+        Map<RemoteFd, Recorded> connections = new HashMap<>();
         long copied = recordAdapters(leader, detached, connections);
         List<OpenFileImage> files = recordFiles(leader, connections);
         writer.copyShared(pid, plan.memory(), memory);
@@ -250,7 +251,7 @@ final class Recorder {
   }
 
   private long recordAdapters(
-      BorrowedThread leader, List<Detached> detached, Map<DescriptorResource, Recorded> into) {
+      BorrowedThread leader, List<Detached> detached, Map<RemoteFd, Recorded> into) {
     long copied = 0;
     InPause context = new InPause(leader);
     for (int i = 0; i < detached.size(); i++) {
@@ -259,18 +260,15 @@ final class Recorder {
       for (int j = 0; j < recorded.size(); j++) {
         Recorded record = recorded.get(j);
         copied += record.copiedInPauseBytes();
-        for (int k = 0; k < one.claimed().size(); k++) {
-          if (one.claimed().get(k).fd().equals(record.fd())) {
-            into.put(one.claimed().get(k), record);
-          }
-        }
+        // By number: what was claimed before a plan was made anew in the pause is another object.
+        into.put(record.fd(), record);
       }
     }
     return copied;
   }
 
   private List<OpenFileImage> recordFiles(
-      BorrowedThread leader, Map<DescriptorResource, Recorded> connections) {
+      BorrowedThread leader, Map<RemoteFd, Recorded> connections) {
     List<OpenFileImage> files = new ArrayList<>();
     CaptureContext context = new CaptureContext(plan.census(), request.folder(), notes);
     for (int i = 0; i < plan.descriptors().size(); i++) {
@@ -281,7 +279,7 @@ final class Recorder {
       if (owned.dropped()) {
         image = new DescriptorImage.Dropped(resource.link());
       } else if (owned.adapter() != null) {
-        Recorded recorded = connections.get(resource);
+        Recorded recorded = connections.get(resource.fd());
         if (recorded == null) {
           throw new IllegalStateException(
               "adapter "
