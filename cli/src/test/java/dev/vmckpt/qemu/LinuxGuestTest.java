@@ -194,7 +194,7 @@ class LinuxGuestTest {
     try (Qemu small = Qemu.linux(place, 256, "-vnc", "127.0.0.1:" + (port - 5900))) {
       small.awaitMore(3);
       vmckpt.ok("snapshot", "" + small.pid(), "--name", "port");
-      try (Socket screen = new Socket("127.0.0.1", port)) {
+      try (Socket screen = new Socket(InetAddress.getLoopbackAddress(), port)) {
         assertThat(screen.getInputStream().read()).isEqualTo('R');
       }
       small.kill();
@@ -204,7 +204,7 @@ class LinuxGuestTest {
       }
       small.is(vmckpt.ok("restore", "port", "--json").number("pid"));
       small.awaitMore(10);
-      try (Socket screen = new Socket("127.0.0.1", port)) {
+      try (Socket screen = new Socket(InetAddress.getLoopbackAddress(), port)) {
         assertThat(screen.getInputStream().read()).isEqualTo('R');
       }
     }
@@ -217,7 +217,7 @@ class LinuxGuestTest {
         "port " + port,
         () -> {
           try {
-            bound.add(new ServerSocket(port, 1, InetAddress.getByName("127.0.0.1")));
+            bound.add(new ServerSocket(port, 1, InetAddress.getLoopbackAddress()));
           } catch (BindException taken) {
             return false;
           }
@@ -228,7 +228,7 @@ class LinuxGuestTest {
 
   private static int freePort() throws IOException {
     for (int port = 5901; port < 6900; port++) {
-      try (ServerSocket free = new ServerSocket(port, 1, InetAddress.getByName("127.0.0.1"))) {
+      try (ServerSocket free = new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
         return free.getLocalPort();
       } catch (IOException taken) {
         // The next one.
