@@ -42,7 +42,8 @@ final class Fingerprint {
           "Speculation_Store_Bypass");
 
   /** What goes on while a process is stopped, or is named differently in every kernel. */
-  private static final List<String> MOVING = List.of("mnt_id", "ino", "ticks", "it_value", "lock", "eventfd-id");
+  private static final List<String> MOVING =
+      List.of("mnt_id", "ino", "ticks", "it_value", "lock", "eventfd-id");
 
   private static final String DELETED = " (deleted)";
 

@@ -6,13 +6,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.vmckpt.images.Detached;
 import dev.vmckpt.qemu.Vmckpt.Run;
 import java.io.IOException;
+import java.net.BindException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -139,11 +141,13 @@ class LinuxGuestTest {
             "base",
             "--json",
             "--reattach",
-            descriptor(original, "qmp") + "=" + place.resolve("qmp"),
+            guest.descriptor(vmckpt, "qmp") + "=" + place.resolve("qmp"),
             "--reattach",
-            descriptor(original, "vnc") + "=" + place.resolve("vnc"),
+            guest.descriptor(vmckpt, "vnc") + "=" + place.resolve("vnc"),
             "--reattach",
-            descriptor(original, "serial") + "=" + place.resolve("serial"));
+            guest.descriptor(vmckpt, "serial") + "=" + place.resolve("serial"),
+            "--reattach",
+            guest.descriptor(vmckpt, "127.0.0.1:") + "=" + freePort());
     int clone = run.number("pid");
     assertThat(clone).isNotEqualTo(original);
     assertThat(run.number("innerPid")).isEqualTo(original);
@@ -167,23 +171,6 @@ class LinuxGuestTest {
     }
   }
 
-  /** The name of the descriptor that a file or a socket is open at. */
-  private String descriptor(int pid, String name) throws Exception {
-    Run run = vmckpt.ok("inspect", "" + pid, "--json");
-    List<?> resources = (List<?>) Objects.requireNonNull(run.object().get("resources"));
-    for (Object each : resources) {
-      String text = String.valueOf(each);
-      String path = folder.resolve(name).toString();
-      if (text.contains(path + ",") || text.contains(path + "}") || text.contains(path + " ")) {
-        Matcher fd = Pattern.compile("fd:\\d+").matcher(text);
-        if (fd.find()) {
-          return fd.group();
-        }
-      }
-    }
-    throw new AssertionError("nothing is open at " + name + ": " + run.out());
-  }
-
   @Test
   void aClientThatIsConnectedIsNamedAndMayComeAgain() throws Exception {
     restore("base");
@@ -198,5 +185,55 @@ class LinuxGuestTest {
       assertThat(restored.text("notes")).contains("fd:");
     }
     assertThat(Qemu.status(folder.resolve("qmp"))).contains("\"running\"");
+  }
+
+  @Test
+  void aScreenOnAPort() throws Exception {
+    Path place = Files.createDirectory(folder.resolve("port"));
+    int port = freePort();
+    try (Qemu small = Qemu.linux(place, 256, "-vnc", "127.0.0.1:" + (port - 5900))) {
+      small.awaitMore(3);
+      vmckpt.ok("snapshot", "" + small.pid(), "--name", "port");
+      try (Socket screen = new Socket(InetAddress.getLoopbackAddress(), port)) {
+        assertThat(screen.getInputStream().read()).isEqualTo('R');
+      }
+      small.kill();
+      try (ServerSocket taken = listen(port)) {
+        Run refused = vmckpt.fails(3, "restore", "port");
+        assertThat(refused.err()).contains("" + taken.getLocalPort(), "--reattach");
+      }
+      small.is(vmckpt.ok("restore", "port", "--json").number("pid"));
+      small.awaitMore(10);
+      try (Socket screen = new Socket(InetAddress.getLoopbackAddress(), port)) {
+        assertThat(screen.getInputStream().read()).isEqualTo('R');
+      }
+    }
+  }
+
+  /** A process that is being ended keeps its port for a moment. */
+  private static ServerSocket listen(int port) throws IOException {
+    List<ServerSocket> bound = new ArrayList<>();
+    Health.await(
+        "port " + port,
+        () -> {
+          try {
+            bound.add(new ServerSocket(port, 1, InetAddress.getLoopbackAddress()));
+          } catch (BindException taken) {
+            return false;
+          }
+          return true;
+        });
+    return bound.get(0);
+  }
+
+  private static int freePort() throws IOException {
+    for (int port = 5901; port < 6900; port++) {
+      try (ServerSocket free = new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
+        return free.getLocalPort();
+      } catch (IOException taken) {
+        // The next one.
+      }
+    }
+    throw new IOException("no free port");
   }
 }

@@ -3,6 +3,7 @@ package dev.vmckpt.qemu;
 
 import dev.vmckpt.images.Detached;
 import dev.vmckpt.images.Images;
+import dev.vmckpt.qemu.Vmckpt.Run;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.net.StandardProtocolFamily;
@@ -16,6 +17,8 @@ import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 
 /** A QEMU with a guest in it, and the process that it was restored into last. */
 final class Qemu implements AutoCloseable {
@@ -61,7 +64,7 @@ final class Qemu implements AutoCloseable {
                 "-drive",
                 "file=" + disk + ",if=virtio,format=raw",
                 "-netdev",
-                "user,id=n0",
+                "user,id=n0,hostfwd=tcp:127.0.0.1:0-:22",
                 "-device",
                 "virtio-net-pci,netdev=n0,romfile=",
                 "-qmp",
@@ -116,6 +119,24 @@ final class Qemu implements AutoCloseable {
   /** What the guest says. */
   Beats beats() {
     return beats;
+  }
+
+  /** The name of the descriptor of a file or a UNIX socket of that name, or of a TCP socket. */
+  String descriptor(Vmckpt vmckpt, String name) throws Exception {
+    Run run = vmckpt.ok("inspect", "" + pid, "--json");
+    String wanted = name.contains(":") ? name : folder.resolve(name).toString();
+    for (Object each : (List<?>) Objects.requireNonNull(run.object().get("resources"))) {
+      Map<?, ?> resource = (Map<?, ?>) each;
+      String text = resource + ",";
+      int at = text.indexOf(wanted);
+      // Not the beginning of a longer name.
+      if (at >= 0
+          && (name.contains(":") || " ,}".indexOf(text.charAt(at + wanted.length())) >= 0)) {
+        String numbers = String.valueOf(resource.get("name"));
+        return numbers.contains(",") ? numbers.substring(0, numbers.indexOf(',')) : numbers;
+      }
+    }
+    throw new AssertionError("nothing is open at " + name + ": " + run.out());
   }
 
   /** Waits for so many more lines without error. */

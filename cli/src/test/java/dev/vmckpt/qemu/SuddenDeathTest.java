@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
@@ -108,6 +109,23 @@ class SuddenDeathTest {
     }
   }
 
+  @Test
+  void ofRestoresBesideTheOriginal() throws Exception {
+    try (Qemu guest = Qemu.selfcheck(folder, "-accel", "tcg", "-cpu", "max")) {
+      guest.awaitMore(3);
+      killClones(guest, 3);
+    }
+  }
+
+  @Test
+  @Tag("long")
+  void ofTwentyRestoresBesideTheOriginal() throws Exception {
+    try (Qemu guest = Qemu.selfcheck(folder, "-accel", "tcg", "-cpu", "max")) {
+      guest.awaitMore(3);
+      killClones(guest, 20);
+    }
+  }
+
   private record GuestVictim(Qemu guest) implements Victim {
     @Override
     public int pid() {
@@ -125,8 +143,7 @@ class SuddenDeathTest {
     Vmckpt marked = vmckpt.marked();
     measure(vmckpt, victim.pid(), "snapshot", "" + victim.pid(), "--name", "measured", "--json");
     vmckpt.ok("rm", "measured");
-    for (int i = 0; i < kills; i++) {
-      boolean inPause = i % 2 == 1;
+    for (int i = 0, killed = 0; killed < kills; i++) {
       String name = "kill-" + i;
       Process run =
           marked.start(
@@ -136,29 +153,24 @@ class SuddenDeathTest {
               "" + victim.pid(),
               "--name",
               name);
-      long start = System.nanoTime();
-      if (inPause) {
-        awaitTraced(victim.pid(), run);
-        sleepUntil(System.nanoTime() + (long) (tracedNanos * random.nextDouble()));
-      } else {
-        sleepUntil(start + (long) (runNanos * 1.05 * random.nextDouble()));
-      }
+      sleepToTheInstant(i, victim.pid(), run);
       boolean traced = traced(victim.pid());
-      boolean finished = !run.isAlive();
-      kill(run);
+      boolean late = !run.isAlive();
+      kill(run, i);
       Health.awaitUntouched(victim.pid());
       victim.awaitMore(2);
+      killed += late ? 0 : 1;
       count(
-          finished
-              ? "came too late"
-              : traced ? "killed while it held the target" : "killed at another instant");
+          late
+              ? "came too late and do not count"
+              : traced ? "killed while the target was held" : "killed at another instant");
       boolean listed = onlyWhole(vmckpt.store(), name);
-      assertThat(listed || !finished).isTrue();
+      assertThat(listed || !late).isTrue();
       if (listed) {
-        count("whole snapshot listed");
+        count("left a whole snapshot");
         vmckpt.ok("rm", name);
       }
-      if (i % 10 == 9 || i == kills - 1) {
+      if (i % 10 == 9 || killed == kills) {
         next(vmckpt, victim);
       }
     }
@@ -187,20 +199,14 @@ class SuddenDeathTest {
       guest.kill();
       int number = guest.pid();
       long mark = guest.beats().mark();
-      long start = System.nanoTime();
       Process run =
           marked.start(
               folder.resolve("killed.out"), folder.resolve("killed.err"), "restore", "base");
-      if (i % 2 == 1) {
-        awaitTraced(number, run);
-        sleepUntil(System.nanoTime() + (long) (tracedNanos * random.nextDouble()));
-      } else {
-        sleepUntil(start + (long) (runNanos * 1.05 * random.nextDouble()));
-      }
+      sleepToTheInstant(i, number, run);
       boolean traced = traced(number);
-      kill(run);
+      kill(run, i);
       settle(marked, guest, mark);
-      count(traced ? "killed while it built" : "killed at another instant");
+      count(traced ? "killed while the target was being built" : "killed at another instant");
       if (i % 5 == 4 || i == kills - 1 || Detached.alive(number)) {
         guest.kill();
         long again = guest.beats().mark();
@@ -214,6 +220,44 @@ class SuddenDeathTest {
     marked.awaitNoLeftovers();
     vmckpt.ok("list");
     assertThat(names(vmckpt.store().resolve("work"))).isEmpty();
+  }
+
+  /**
+   * The number of the target is taken, so each restore makes a pid namespace, with an init in it.
+   */
+  private void killClones(Qemu guest, int kills) throws Exception {
+    Vmckpt vmckpt = new Vmckpt(folder);
+    Vmckpt marked = vmckpt.marked();
+    vmckpt.ok("snapshot", "" + guest.pid(), "--name", "base");
+    Path serial = Files.createFile(folder.resolve("clone"));
+    String[] restore = {
+      "restore", "base", "--reattach", guest.descriptor(vmckpt, "serial") + "=" + serial
+    };
+    Beats beats = Beats.selfcheck(serial);
+    for (int i = 0; i <= kills; i++) {
+      long mark = beats.mark();
+      Process run =
+          marked.start(folder.resolve("killed.out"), folder.resolve("killed.err"), restore);
+      awaitChild(run);
+      long begun = System.nanoTime();
+      if (i == 0) {
+        assertThat(run.waitFor()).isZero();
+        runNanos = System.nanoTime() - begun;
+      } else {
+        // Before there is any other process, there is nothing to be left.
+        sleepUntil(begun + (long) (runNanos * random.nextDouble()));
+        kill(run, i);
+      }
+      Health.await(
+          "a clone that is either ended or goes on",
+          () -> marked.leftovers().isEmpty() || beats.lines(mark) >= 5);
+      count(marked.leftovers().isEmpty() ? "nothing was left" : "the clone had been let go before");
+      for (int left : marked.leftovers()) {
+        Detached.kill(left);
+      }
+      guest.awaitMore(2);
+      Health.awaitUntouched(guest.pid());
+    }
   }
 
   /** After a killed restore there is nothing, or the whole guest if it had been let go before. */
@@ -270,6 +314,13 @@ class SuddenDeathTest {
     }
   }
 
+  /** Looks as often as it can until a run has made the first of its processes. */
+  private static void awaitChild(Process run) {
+    while (run.children().findAny().isEmpty() && run.isAlive()) {
+      LockSupport.parkNanos(LOOK_NANOS);
+    }
+  }
+
   private static boolean traced(int pid) {
     try {
       return !Files.readString(Path.of("/proc/" + pid + "/status")).contains("TracerPid:\t0\n");
@@ -285,8 +336,30 @@ class SuddenDeathTest {
     }
   }
 
-  private static void kill(Process run) throws InterruptedException {
-    run.destroyForcibly().waitFor();
+  /** An odd one is to die while it traces the process, an even one at any instant of its run. */
+  private void sleepToTheInstant(int number, int pid, Process run) throws InterruptedException {
+    long start = System.nanoTime();
+    if (number % 4 == 3 && !Detached.alive(pid)) {
+      // A restore makes other processes before the one it restores into.
+      awaitChild(run);
+      sleepUntil(System.nanoTime() + (long) (tracedNanos * random.nextDouble()));
+    } else if (number % 2 == 1) {
+      awaitTraced(pid, run);
+      sleepUntil(System.nanoTime() + (long) (tracedNanos * random.nextDouble()));
+    } else {
+      sleepUntil(start + (long) (runNanos * random.nextDouble()));
+    }
+  }
+
+  /** By SIGKILL; each eighth by SIGTERM, which is what a user's Ctrl-C comes to. */
+  private static void kill(Process run, int number) throws InterruptedException {
+    if (number % 8 == 7) {
+      run.destroy();
+    }
+    if (number % 8 != 7 || !run.waitFor(5, TimeUnit.SECONDS)) {
+      run.destroyForcibly();
+    }
+    run.waitFor();
   }
 
   /** No snapshot is listed that is not whole; whether the named one is listed. */

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.vmckpt.images.Detached;
+import dev.vmckpt.images.Images;
 import dev.vmckpt.images.Target;
 import dev.vmckpt.qemu.Vmckpt.Run;
 import java.io.File;
@@ -62,7 +63,7 @@ class TargetsThatFailTest {
   @Test
   void aThreadInsteadOfAProcess() throws Exception {
     Vmckpt vmckpt = new Vmckpt(folder);
-    try (Target target = Target.start(folder, "threads")) {
+    try (Target target = Target.start(folder, "registers")) {
       int thread = 0;
       for (int each : Health.numbers(Path.of("/proc/" + target.pid() + "/task"))) {
         thread = each == target.pid() ? thread : each;
@@ -78,11 +79,8 @@ class TargetsThatFailTest {
     assumeTrue(
         Integer.valueOf(0).equals(Files.getAttribute(Path.of("/proc/self"), "unix:uid")),
         "only root may become another user");
-    Path open =
-        Files.createDirectory(
-            Path.of(System.getProperty("java.io.tmpdir"), "vmckpt-nobody-" + System.nanoTime()));
+    Path open = openFolder();
     try (Target target = Target.start(folder, "eventfd")) {
-      Files.setPosixFilePermissions(open, PosixFilePermissions.fromString("rwxrwxrwx"));
       Vmckpt vmckpt = new Vmckpt(folder).withStore(open.resolve("store")).asNobody(open);
       Run snapshot = vmckpt.fails(6, "snapshot", "" + target.pid(), "--name", "other");
       assertThat(snapshot.err()).contains("its owner", "CAP_SYS_PTRACE");
@@ -94,8 +92,58 @@ class TargetsThatFailTest {
       mine.ok("snapshot", "" + target.pid(), "--name", "mine");
       assertThat(vmckpt.withStore(mine.store()).run("restore", "mine").code()).isIn(5, 6);
     } finally {
-      new ProcessBuilder("rm", "-rf", open.toString()).start().waitFor();
+      remove(open);
     }
+  }
+
+  @Test
+  void withoutPrivileges() throws Exception {
+    assumeTrue(
+        Integer.valueOf(0).equals(Files.getAttribute(Path.of("/proc/self"), "unix:uid")),
+        "only root may become another user");
+    Path open = openFolder();
+    Path program = Files.copy(Images.program("eventfd"), open.resolve("eventfd"));
+    Path log = open.resolve("log");
+    int pid =
+        Detached.start(
+            folder.resolve("nobody.words"),
+            List.of(
+                "setpriv",
+                "--reuid=nobody",
+                "--regid=nogroup",
+                "--clear-groups",
+                program.toString(),
+                log.toString()));
+    try {
+      Beats.program(log).await(pid, 0, 3);
+      Vmckpt vmckpt = new Vmckpt(folder).withStore(open.resolve("store")).asNobody(open);
+      Path yama = Path.of("/proc/sys/kernel/yama/ptrace_scope");
+      boolean mayTrace = !Files.exists(yama) || Files.readString(yama).startsWith("0");
+      Run run = vmckpt.run("snapshot", "" + pid, "--name", "own");
+      assertThat(run.code()).as(run.err()).isEqualTo(mayTrace ? 0 : 6);
+      Beats.program(log).awaitMore(pid, 3);
+      Health.awaitUntouched(pid);
+      if (mayTrace) {
+        Detached.kill(pid);
+        assertThat(vmckpt.fails(6, "restore", "own").err()).contains("CAP_CHECKPOINT_RESTORE");
+        assertThat(vmckpt.ok("list").out()).contains("own");
+      }
+    } finally {
+      Detached.kill(pid);
+      remove(open);
+    }
+  }
+
+  /** A folder that every user can write to; folders of JUnit are for their owner only. */
+  private static Path openFolder() throws IOException {
+    Path open =
+        Files.createDirectory(
+            Path.of(System.getProperty("java.io.tmpdir"), "vmckpt-nobody-" + System.nanoTime()));
+    return Files.setPosixFilePermissions(open, PosixFilePermissions.fromString("rwxrwxrwx"));
+  }
+
+  private static void remove(Path folder) throws IOException, InterruptedException {
+    new ProcessBuilder("rm", "-rf", folder.toString()).start().waitFor();
   }
 
   @Test

@@ -12,6 +12,7 @@ import dev.vmckpt.ckpt.trace.Tracee;
 import dev.vmckpt.ckpt.trace.VdsoCode;
 import dev.vmckpt.spi.error.Errno;
 import dev.vmckpt.spi.error.FailureException;
+import dev.vmckpt.spi.error.NotPermittedException;
 import dev.vmckpt.spi.error.TargetGoneException;
 import dev.vmckpt.spi.image.AreaImage;
 import dev.vmckpt.spi.image.ProcessImage;
@@ -111,7 +112,14 @@ final class HuskBuilder implements AutoCloseable {
     from.flush();
     Husk made = numbersAreFree() ? tryMake(from, CLONE_PARENT) : null;
     if (made == null) {
-      from.call("unshare", "a pid namespace", Nr.UNSHARE, CLONE_NEWPID);
+      long unshared = from.tryCall(Nr.UNSHARE, CLONE_NEWPID);
+      if (unshared == -Errno.EPERM) {
+        throw new NotPermittedException(
+            "process number "
+                + image.pid()
+                + " is taken, and only who has CAP_SYS_ADMIN may make a pid namespace: run as root");
+      }
+      Sys.check("unshare", "a pid namespace", unshared);
       init = makeInit(from);
       made = tryMake(init, 0);
       if (made == null) {
@@ -173,6 +181,11 @@ final class HuskBuilder implements AutoCloseable {
               88);
       if (tracee != null) {
         return from.child(tracee, image.pid());
+      }
+      if (error[0] == -Errno.EPERM) {
+        throw new NotPermittedException(
+            "a process may get its old number back only by who has CAP_CHECKPOINT_RESTORE or"
+                + " CAP_SYS_ADMIN: run as root");
       }
       if (error[0] != -Errno.EEXIST) {
         Sys.check("clone3", "process " + image.pid(), error[0]);

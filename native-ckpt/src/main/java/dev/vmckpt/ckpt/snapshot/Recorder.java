@@ -274,6 +274,7 @@ final class Recorder {
       for (int j = 0; j < recorded.size(); j++) {
         Recorded record = recorded.get(j);
         copied += record.copiedInPauseBytes();
+        // By number: what was claimed before a plan was made anew in the pause is another object.
         into.put(record.fd(), record);
       }
     }

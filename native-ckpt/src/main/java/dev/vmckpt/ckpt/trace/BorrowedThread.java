@@ -8,6 +8,9 @@ import dev.vmckpt.spi.error.TargetGoneException;
 import dev.vmckpt.spi.remote.Nr;
 import dev.vmckpt.spi.remote.RemoteAddress;
 import dev.vmckpt.spi.remote.RemoteProcess;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A thread of a live target, borrowed to make system calls; closing it gives it back as it was.
@@ -25,6 +28,10 @@ import dev.vmckpt.spi.remote.RemoteProcess;
  */
 public final class BorrowedThread implements RemoteProcess, AutoCloseable {
   private static final long ALL_SIGNALS = ~0L;
+
+  /** struct clone_args of include/uapi/linux/sched.h, its first version. */
+  private static final int CLONE_ARGS_BYTES = 64;
+
   private static final long RT_SIGRETURN = Nr.RT_SIGRETURN;
 
   private final int pid;
@@ -162,7 +169,25 @@ public final class BorrowedThread implements RemoteProcess, AutoCloseable {
   public ForkedChild fork() {
     thread.setOptions(Freeze.OPTIONS | freezeExtra | Ptrace.O_TRACECLONE | Ptrace.O_TRACEFORK);
     // exit signal 0: the parent is not told. The child's stack is its exit frame.
+    if (freezeExtra != 0) {
+      // If we die at the entry of the call, the filters are in force again, and a sandbox ends who
+      // forks by clone; clone3 it answers with ENOSYS, for the sake of the C library.
+      long stack = place.start().value();
+      ByteBuffer arguments = ByteBuffer.allocate(CLONE_ARGS_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+      arguments.putLong(40, stack).putLong(48, place.exitFrame().value() - stack);
+      memory.write(place.scratch(), arguments.array());
+      begin(Nr.CLONE3, place.scratch().value(), CLONE_ARGS_BYTES, 0, 0, 0, 0);
+      Tracee child = awaitBirth();
+      if (child != null || result() != -Errno.ENOSYS) {
+        return born(child);
+      }
+    }
     begin(Nr.CLONE, 0, place.exitFrame().value(), 0, 0, 0, 0);
+    return born(awaitBirth());
+  }
+
+  /** Runs a clone to its end; null if no child was made. */
+  private @Nullable Tracee awaitBirth() {
     runToSyscallStop();
     thread.resume(Ptrace.SYSCALL, 0);
     Tracee child = null;
@@ -176,6 +201,10 @@ public final class BorrowedThread implements RemoteProcess, AutoCloseable {
       }
       thread.resume(Ptrace.SYSCALL, 0);
     }
+    return child;
+  }
+
+  private ForkedChild born(@Nullable Tracee child) {
     long result = result();
     if (child == null) {
       throw new SyscallException("clone", (int) -result, "process " + pid);
