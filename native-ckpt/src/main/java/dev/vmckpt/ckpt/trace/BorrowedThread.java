@@ -226,16 +226,8 @@ public final class BorrowedThread implements RemoteProcess, AutoCloseable {
     if (!usable) {
       throw new TargetGoneException("process " + pid + " went away");
     }
-    work.set(Registers.RIP, gadgets.syscall().value());
+    work.setCall(gadgets.syscall().value(), number, a, b, c, d, e, f);
     work.set(Registers.RSP, place.frame().value());
-    work.set(Registers.ORIG_RAX, -1);
-    work.set(Registers.RAX, number);
-    work.set(Registers.RDI, a);
-    work.set(Registers.RSI, b);
-    work.set(Registers.RDX, c);
-    work.set(Registers.R10, d);
-    work.set(Registers.R8, e);
-    work.set(Registers.R9, f);
     thread.setRegisters(work);
   }
 

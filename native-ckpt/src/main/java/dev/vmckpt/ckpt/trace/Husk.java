@@ -126,15 +126,7 @@ public final class Husk implements RemoteProcess {
       long f) {
     Registers registers = new Registers();
     tracee.getRegisters(registers);
-    registers.set(Registers.RIP, gadget.value());
-    registers.set(Registers.ORIG_RAX, -1);
-    registers.set(Registers.RAX, number);
-    registers.set(Registers.RDI, a);
-    registers.set(Registers.RSI, b);
-    registers.set(Registers.RDX, c);
-    registers.set(Registers.R10, d);
-    registers.set(Registers.R8, e);
-    registers.set(Registers.R9, f);
+    registers.setCall(gadget.value(), number, a, b, c, d, e, f);
     tracee.setRegisters(registers);
     for (int stop = 0; stop < 2; ) {
       tracee.resume(Ptrace.SYSCALL, 0);

@@ -86,6 +86,22 @@ public final class Registers {
     return buffer.copy(0, BYTES);
   }
 
+  /**
+   * Points the registers at a {@code syscall} instruction, outside of any call, with the arguments
+   * of one in them.
+   */
+  void setCall(long instruction, int number, long a, long b, long c, long d, long e, long f) {
+    set(RIP, instruction);
+    set(ORIG_RAX, -1);
+    set(RAX, number);
+    set(RDI, a);
+    set(RSI, b);
+    set(RDX, c);
+    set(R10, d);
+    set(R8, e);
+    set(R9, f);
+  }
+
   /** The instruction pointer. */
   public long instructionPointer() {
     return get(RIP);
