@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.ckpt.snapshot;
 
-import dev.vmckpt.ckpt.Captured;
 import dev.vmckpt.ckpt.SnapshotRequest;
 import dev.vmckpt.ckpt.memory.AddressSpacePlan;
 import dev.vmckpt.ckpt.memory.Layout;
@@ -41,13 +40,9 @@ import dev.vmckpt.spi.image.CaptureFacts;
 import dev.vmckpt.spi.image.ClocksImage;
 import dev.vmckpt.spi.image.CredentialsImage;
 import dev.vmckpt.spi.image.DescriptorImage;
-import dev.vmckpt.spi.image.FileEntry;
-import dev.vmckpt.spi.image.FsImage;
 import dev.vmckpt.spi.image.LayoutImage;
 import dev.vmckpt.spi.image.LimitImage;
-import dev.vmckpt.spi.image.MemoryImage;
 import dev.vmckpt.spi.image.OpenFileImage;
-import dev.vmckpt.spi.image.ProcessImage;
 import dev.vmckpt.spi.image.SignalsImage;
 import dev.vmckpt.spi.image.ThreadImage;
 import dev.vmckpt.spi.image.TimersImage;
@@ -55,13 +50,11 @@ import dev.vmckpt.spi.remote.Nr;
 import dev.vmckpt.spi.remote.RemoteAddress;
 import dev.vmckpt.spi.remote.RemoteFd;
 import dev.vmckpt.spi.remote.RemoteProcess;
-import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The part of a snapshot that stands in the pause: reads a frozen target, and splits its memory
@@ -88,44 +81,6 @@ final class Recorder {
     this.request = request;
     this.cloner = cloner;
     this.notes = notes;
-  }
-
-  /** What was read in the pause; {@code child} is null when memory was copied instead of split. */
-  record Recording(
-      @Nullable ForkedChild child,
-      String whyNoFork,
-      String created,
-      long pauseMicros,
-      ClocksImage clocks,
-      TimersImage timers,
-      SignalsImage signals,
-      CredentialsImage credentials,
-      List<LimitImage> limits,
-      LayoutImage layout,
-      int umask,
-      List<ThreadImage> threads,
-      List<OpenFileImage> files,
-      byte[] vdso,
-      long copiedInPause) {
-
-    Recording timed(String when, long micros) {
-      return new Recording(
-          child,
-          whyNoFork,
-          when,
-          micros,
-          clocks,
-          timers,
-          signals,
-          credentials,
-          limits,
-          layout,
-          umask,
-          threads,
-          files,
-          vdso,
-          copiedInPause);
-    }
   }
 
   /** Compares the frozen target with the plan. */
@@ -361,59 +316,6 @@ final class Recorder {
       long[] area = areas.get(i);
       leader.call("madvise", "a range", Nr.MADVISE, area[0], area[1] - area[0], advice);
     }
-  }
-
-  /** Puts together what was read and written; the target runs. */
-  Captured complete(Recording recording, PagesWriter writer, Map<String, FileEntry> files)
-      throws IOException {
-    Map<Integer, Integer> fileIds = new HashMap<>();
-    for (OpenFileImage file : recording.files()) {
-      fileIds.put(file.descriptors().get(0).number(), file.id());
-    }
-    AddressSpacePlan memory = plan.memory();
-    MemoryImage image =
-        new MemoryImage(
-            writer.pagesFile(),
-            recording.layout(),
-            new RemoteAddress(
-                memory.kernelAreas().isEmpty() ? 0 : memory.kernelAreas().get(0).start()),
-            new RemoteAddress(
-                memory.kernelAreas().isEmpty()
-                    ? 0
-                    : memory.kernelAreas().get(memory.kernelAreas().size() - 1).end()),
-            writer.finish(memory, fileIds, files));
-    ProcessImage process =
-        new ProcessImage(
-            plan.innerPid(),
-            plan.status().name(),
-            plan.commandLine(),
-            image,
-            recording.threads(),
-            recording.signals(),
-            recording.timers(),
-            recording.clocks(),
-            recording.credentials(),
-            recording.limits(),
-            new FsImage(plan.workingDirectory(), plan.root(), recording.umask()),
-            recording.files());
-    boolean stop = recording.child() == null;
-    CaptureFacts capture =
-        new CaptureFacts(
-            stop ? CaptureFacts.Method.STOP : CaptureFacts.Method.FORK,
-            recording.whyNoFork(),
-            recording.pauseMicros(),
-            writer.dataBytes(),
-            recording.copiedInPause() + (stop ? writer.dataBytes() - writer.copiedShared() : 0));
-    Path parent = memory.parentFolder();
-    Path parentName = parent == null ? null : parent.getFileName();
-    return new Captured(
-        parentName == null ? null : parentName.toString(),
-        recording.created(),
-        Hosts.facts(recording.threads().get(0).xstate(), recording.vdso(), image),
-        capture,
-        List.of(process),
-        files,
-        List.copyOf(notes));
   }
 
   private final class InPause implements RecordContext {

@@ -6,7 +6,6 @@ import dev.vmckpt.ckpt.ProgressListener;
 import dev.vmckpt.ckpt.SnapshotRequest;
 import dev.vmckpt.ckpt.memory.PagesFile;
 import dev.vmckpt.ckpt.memory.PagesWriter;
-import dev.vmckpt.ckpt.snapshot.Recorder.Recording;
 import dev.vmckpt.ckpt.trace.ForkedChild;
 import dev.vmckpt.ckpt.trace.Freeze;
 import dev.vmckpt.spi.Adapter;
@@ -91,6 +90,17 @@ public final class SnapshotEngine {
     Plan replanned = null;
     List<Detached> detached = new ArrayList<>();
     List<String> notes = new ArrayList<>();
+    for (Plan.Child ended : plan.children()) {
+      if (!ended.ours()) {
+        notes.add(
+            "child "
+                + ended.pid()
+                + " ("
+                + ended.name()
+                + ") has ended and was not waited for: it does not come back, and waiting for it will"
+                + " fail");
+      }
+    }
     Recorder recorder = new Recorder(plan, request, cloner, notes);
     try (PagesWriter writer = open(request.folder(), plan)) {
       Recording recording;
@@ -137,7 +147,7 @@ public final class SnapshotEngine {
       }
       finishAdapters(detached);
       Map<String, FileEntry> files = new LinkedHashMap<>();
-      return recorder.complete(recording, writer, files);
+      return recording.complete(plan, writer, files, notes);
     } catch (IOException e) {
       throw new FailureException(
           "the snapshot cannot be written to " + request.folder() + ": " + e.getMessage(), e);
