@@ -7,7 +7,7 @@ import java.nio.ByteBuffer;
 /** Tells pages of zeros from others: a locked guest has every page present, used or not. */
 final class ZeroPages {
   /** Shorter holes cost more in calls than they save in bytes. */
-  static final int HOLE_MINIMUM = 16 << 10;
+  static final int HOLE_MINIMUM = 8 << 10;
 
   private static final ByteBuffer ZEROS = new NativeBuffer(PageScan.PAGE).bytes();
 

@@ -26,6 +26,7 @@ public final class Tracee {
   private static final int PEEKSIGINFO_SHARED = 1;
   private static final int MAX_FILTER_INSTRUCTIONS = 4096;
   private static final long POLL_NANOS = 20_000;
+  private static final long SPIN_NANOS = 200_000;
 
   private final int tid;
   private final NativeBuffer word = new NativeBuffer(64);
@@ -126,22 +127,22 @@ public final class Tracee {
    * @throws TargetGoneException if it ended instead
    */
   int await() {
-    while (true) {
-      long result = Sys.tryCall(Nr.WAIT4, tid, word.address(), WALL);
-      if (result == -Errno.EINTR) {
-        continue;
-      }
-      if (result < 0) {
-        throw new TargetGoneException("thread " + tid + " went away");
-      }
-      lastStatus = word.bytes().getInt(0);
-      if (WaitStatus.gone(lastStatus)) {
-        stopped = false;
-        throw new TargetGoneException("thread " + tid + " ended");
-      }
-      stopped = true;
-      return lastStatus;
+    // A call takes microseconds, being woken up takes tens of them: at first we look without sleeping.
+    long sleepFrom = System.nanoTime() + SPIN_NANOS;
+    long result = 0;
+    while (result == 0 || result == -Errno.EINTR) {
+      int options = System.nanoTime() < sleepFrom ? WALL | WNOHANG : WALL;
+      result = Sys.tryCall(Nr.WAIT4, tid, word.address(), options);
     }
+    if (result < 0) {
+      throw new TargetGoneException("thread " + tid + " went away");
+    }
+    lastStatus = word.bytes().getInt(0);
+    stopped = !WaitStatus.gone(lastStatus);
+    if (!stopped) {
+      throw new TargetGoneException("thread " + tid + " ended");
+    }
+    return lastStatus;
   }
 
   /** Lets it run until the next stop that {@code request} asks for. */
