@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.ckpt.trace;
 
+import dev.vmckpt.ckpt.proc.ProcFs;
+import dev.vmckpt.ckpt.proc.ProcStat;
 import dev.vmckpt.spi.error.Errno;
 import dev.vmckpt.spi.error.NotPermittedException;
 import dev.vmckpt.spi.error.SyscallException;
@@ -186,6 +188,13 @@ public final class Freeze implements AutoCloseable {
           found = true;
         }
       } catch (SyscallException e) {
+        if (e.errno() == Errno.EPERM && hasEnded(pid, tid)) {
+          // A zombie is refused with the words of a missing privilege.
+          if (tid == pid) {
+            throw new TargetGoneException("process " + pid + " has ended", e);
+          }
+          continue;
+        }
         if (e.errno() == Errno.EPERM) {
           throw new NotPermittedException(
               "process "
@@ -200,6 +209,15 @@ public final class Freeze implements AutoCloseable {
       }
     }
     return found;
+  }
+
+  private static boolean hasEnded(int pid, int tid) {
+    try {
+      char state = ProcStat.parse(ProcFs.read(ProcFs.of(pid, "task/" + tid + "/stat"))).state();
+      return state == 'Z' || state == 'X';
+    } catch (TargetGoneException gone) {
+      return true;
+    }
   }
 
   private boolean isSeized(int tid) {
