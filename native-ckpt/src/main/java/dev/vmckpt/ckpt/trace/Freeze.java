@@ -96,6 +96,9 @@ public final class Freeze implements AutoCloseable {
         threads.get(i).setOptions(OPTIONS | extraOptions);
       }
     } catch (SyscallException e) {
+      if (e.errno() != Errno.EPERM) {
+        throw e;
+      }
       throw new NotPermittedException(
           "process "
               + pid
@@ -199,10 +202,7 @@ public final class Freeze implements AutoCloseable {
           throw new NotPermittedException(
               "process "
                   + pid
-                  + (extraOptions == 0
-                      ? " may not be traced by this user: run as its owner or as root (CAP_SYS_PTRACE)"
-                      : " filters its system calls, and only CAP_SYS_ADMIN may suspend such filters:"
-                          + " run as root"),
+                  + " may not be traced by this user: run as its owner or as root (CAP_SYS_PTRACE)",
               e);
         }
         throw e;
