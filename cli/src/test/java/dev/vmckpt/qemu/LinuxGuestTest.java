@@ -18,6 +18,7 @@ import java.util.List;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
@@ -100,6 +101,7 @@ class LinuxGuestTest {
   }
 
   @Test
+  @Tag("long")
   void anEagerRestoreNeedsNoSnapshotAnyMore() throws Exception {
     restore("base", "--eager");
     vmckpt.ok("snapshot", "" + guest.pid(), "--name", "stopped", "--capture", "stop");

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.ckpt.trace;
 
+import dev.vmckpt.ckpt.proc.ProcFs;
+import dev.vmckpt.ckpt.proc.ProcStat;
 import dev.vmckpt.spi.error.Errno;
 import dev.vmckpt.spi.error.NotPermittedException;
 import dev.vmckpt.spi.error.SyscallException;
@@ -94,6 +96,9 @@ public final class Freeze implements AutoCloseable {
         threads.get(i).setOptions(OPTIONS | extraOptions);
       }
     } catch (SyscallException e) {
+      if (e.errno() != Errno.EPERM) {
+        throw e;
+      }
       throw new NotPermittedException(
           "process "
               + pid
@@ -186,20 +191,33 @@ public final class Freeze implements AutoCloseable {
           found = true;
         }
       } catch (SyscallException e) {
+        if (e.errno() == Errno.EPERM && hasEnded(pid, tid)) {
+          // A zombie is refused with the words of a missing privilege.
+          if (tid == pid) {
+            throw new TargetGoneException("process " + pid + " has ended", e);
+          }
+          continue;
+        }
         if (e.errno() == Errno.EPERM) {
           throw new NotPermittedException(
               "process "
                   + pid
-                  + (extraOptions == 0
-                      ? " may not be traced by this user: run as its owner or as root (CAP_SYS_PTRACE)"
-                      : " filters its system calls, and only CAP_SYS_ADMIN may suspend such filters:"
-                          + " run as root"),
+                  + " may not be traced by this user: run as its owner or as root (CAP_SYS_PTRACE)",
               e);
         }
         throw e;
       }
     }
     return found;
+  }
+
+  private static boolean hasEnded(int pid, int tid) {
+    try {
+      char state = ProcStat.parse(ProcFs.read(ProcFs.of(pid, "task/" + tid + "/stat"))).state();
+      return state == 'Z' || state == 'X';
+    } catch (TargetGoneException gone) {
+      return true;
+    }
   }
 
   private boolean isSeized(int tid) {
