@@ -4,6 +4,7 @@ package dev.vmckpt.ckpt.snapshot;
 import dev.vmckpt.ckpt.Captured;
 import dev.vmckpt.ckpt.ProgressListener;
 import dev.vmckpt.ckpt.SnapshotRequest;
+import dev.vmckpt.ckpt.memory.HugePages;
 import dev.vmckpt.ckpt.memory.PagesFile;
 import dev.vmckpt.ckpt.memory.PagesWriter;
 import dev.vmckpt.ckpt.trace.ForkedChild;
@@ -143,6 +144,7 @@ public final class SnapshotEngine {
         if (child != null) {
           child.close();
           Reaper.reap(plan, child.innerPid());
+          HugePages.join(plan.pid(), plan.memory());
         }
       }
       finishAdapters(detached);

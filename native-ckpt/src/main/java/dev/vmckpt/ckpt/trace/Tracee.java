@@ -127,7 +127,8 @@ public final class Tracee {
    * @throws TargetGoneException if it ended instead
    */
   int await() {
-    // A call takes microseconds, being woken up takes tens of them: at first we look without sleeping.
+    // A call takes microseconds, being woken up takes tens of them: at first we look without
+    // sleeping.
     long sleepFrom = System.nanoTime() + SPIN_NANOS;
     long result = 0;
     while (result == 0 || result == -Errno.EINTR) {
