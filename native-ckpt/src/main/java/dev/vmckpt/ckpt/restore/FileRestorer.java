@@ -12,6 +12,7 @@ import dev.vmckpt.spi.ReattachContext;
 import dev.vmckpt.spi.Recorded;
 import dev.vmckpt.spi.error.FailureException;
 import dev.vmckpt.spi.error.SnapshotException;
+import dev.vmckpt.spi.error.UsageException;
 import dev.vmckpt.spi.image.DescriptorImage;
 import dev.vmckpt.spi.image.OpenFileImage;
 import dev.vmckpt.spi.remote.Nr;
@@ -22,8 +23,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * Makes the descriptors of a target again: kernel objects by this engine, device connections by
@@ -63,13 +66,24 @@ final class FileRestorer implements ReattachContext {
   private static Map<String, String> byLowestNumber(
       Map<String, String> wishes, List<OpenFileImage> files) {
     Map<String, String> translated = new HashMap<>(wishes);
+    Set<String> numbers = new HashSet<>();
     for (OpenFileImage file : files) {
       String lowest = new RemoteFd(file.descriptors().get(0).number()).toString();
       for (OpenFileImage.Descriptor descriptor : file.descriptors()) {
-        String wish = wishes.get(new RemoteFd(descriptor.number()).toString());
+        String number = new RemoteFd(descriptor.number()).toString();
+        numbers.add(number);
+        String wish = wishes.get(number);
         if (wish != null) {
           translated.putIfAbsent(lowest, wish);
         }
+      }
+    }
+    for (String key : wishes.keySet()) {
+      if (key.startsWith("fd:") && !numbers.contains(key)) {
+        throw new UsageException(
+            "--reattach "
+                + key
+                + ": the snapshot holds no such descriptor; vmckpt show lists them");
       }
     }
     return translated;
