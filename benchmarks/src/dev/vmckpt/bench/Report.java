@@ -97,7 +97,7 @@ final class Report {
     String base = BASE + " restore lazy";
     line("Restoring: milliseconds from the command to the guest's first word");
     String row = "%-30s %22s %6s %22s %22s %22s";
-    line(row, "", "first word", "x", "inside the JVM", "of it building", "silence in 1.5 s after");
+    line(row, "", "first word", "x", "command in the JVM", "of it building", "silence in 1.5 s after");
     for (String method : samples.all().keySet()) {
       if (!Double.isNaN(samples.median(method, "lifeMillis"))) {
         line(
@@ -136,7 +136,9 @@ final class Report {
     line("What vmckpt wants to hold, and what this run says:");
     target("pause, 1 GiB guest with 512 MiB filled, ms", 10, samples.median(BASE, "pauseMillis"));
     target(
-        "restore inside the JVM, ms", 60, samples.median(BASE + " restore lazy", "insideMillis"));
+        "restore, building the process, ms",
+        60,
+        samples.median(BASE + " restore lazy", "engineMillis"));
     target(
         "restore, shell to first word, ms",
         200,
