@@ -4,6 +4,7 @@ package dev.vmckpt.ckpt;
 import dev.vmckpt.ckpt.proc.MapsParser;
 import dev.vmckpt.ckpt.proc.ProcArea;
 import dev.vmckpt.ckpt.proc.ProcFs;
+import dev.vmckpt.ckpt.proc.ProcStat;
 import dev.vmckpt.ckpt.raw.NativeBuffer;
 import dev.vmckpt.ckpt.raw.Sys;
 import dev.vmckpt.spi.error.Errno;
@@ -17,11 +18,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.locks.LockSupport;
 
 /** Finds processes by what they are called and by what they use. */
 public final class Processes {
   private static final int SIGKILL = 9;
   private static final int SIGTERM = 15;
+  private static final long END_NANOS = 10_000_000_000L;
+  private static final long POLL_NANOS = 500_000;
   private static final int WALL = 0x40000000;
   private static final int SIGNAL_MASK = 0x7f;
 
@@ -124,7 +128,8 @@ public final class Processes {
   }
 
   /**
-   * Ends a process at once.
+   * Ends a process at once, and returns when it runs no more: the kernel needs a moment for a big
+   * one.
    *
    * @throws TargetGoneException if there is none
    */
@@ -134,6 +139,19 @@ public final class Processes {
       throw new TargetGoneException("there is no process " + pid);
     }
     Sys.check("kill", "process " + pid, result);
+    long deadline = System.nanoTime() + END_NANOS;
+    while (runs(pid) && System.nanoTime() < deadline) {
+      LockSupport.parkNanos(POLL_NANOS);
+    }
+  }
+
+  private static boolean runs(int pid) {
+    try {
+      char state = ProcStat.parse(ProcFs.read(ProcFs.of(pid, "stat"))).state();
+      return state != 'Z' && state != 'X';
+    } catch (TargetGoneException ended) {
+      return false;
+    }
   }
 
   /** Asks a process to end (SIGTERM); one that is gone already is no error. */
