@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.ckpt.memory;
 
+import dev.vmckpt.ckpt.raw.FileCalls;
 import dev.vmckpt.ckpt.raw.NativeBuffer;
+import dev.vmckpt.ckpt.raw.OwnFd;
 import dev.vmckpt.ckpt.raw.Sys;
 import dev.vmckpt.spi.error.Errno;
 import dev.vmckpt.spi.remote.Nr;
@@ -14,9 +16,9 @@ final class FileData implements AutoCloseable {
   private static final int SEEK_DATA = 3;
   private static final int SEEK_HOLE = 4;
   private static final int SEEK_END = 2;
-  private static final int O_RDONLY_CLOEXEC = 02000000;
+  private static final int O_RDONLY = 0;
 
-  private final int fd;
+  private final OwnFd file;
   private final String path;
 
   /**
@@ -25,21 +27,16 @@ final class FileData implements AutoCloseable {
    */
   FileData(int pid, long start, long end) {
     path = "/proc/" + pid + "/map_files/" + Long.toHexString(start) + "-" + Long.toHexString(end);
-    NativeBuffer text = NativeBuffer.ofText(path);
-    fd = (int) Sys.call("open", path, Nr.OPENAT, -100, text.address(), O_RDONLY_CLOEXEC);
-  }
-
-  int fd() {
-    return fd;
+    file = FileCalls.open(path, O_RDONLY, 0);
   }
 
   long length() {
-    return Sys.call("lseek", path, Nr.LSEEK, fd, 0, SEEK_END);
+    return Sys.call("lseek", path, Nr.LSEEK, file.number(), 0, SEEK_END);
   }
 
   boolean startsWith(byte[] magic) {
     NativeBuffer head = new NativeBuffer(magic.length);
-    long got = Sys.tryCall(Nr.PREAD64, fd, head.address(), magic.length, 0, 0, 0);
+    long got = Sys.tryCall(Nr.PREAD64, file.number(), head.address(), magic.length, 0, 0, 0);
     return got == magic.length && java.util.Arrays.equals(head.copy(0, magic.length), magic);
   }
 
@@ -52,11 +49,12 @@ final class FileData implements AutoCloseable {
     Extents extents = new Extents();
     long limit = offset + (end - start);
     for (long at = offset; at < limit; ) {
-      long data = Sys.tryCall(Nr.LSEEK, fd, at, SEEK_DATA);
+      long data = Sys.tryCall(Nr.LSEEK, file.number(), at, SEEK_DATA);
       if (data == -Errno.EINVAL || data < 0) {
         break;
       }
-      long hole = Math.min(limit, Sys.call("lseek", path, Nr.LSEEK, fd, data, SEEK_HOLE));
+      long hole =
+          Math.min(limit, Sys.call("lseek", path, Nr.LSEEK, file.number(), data, SEEK_HOLE));
       long from = data / PageScan.PAGE * PageScan.PAGE;
       long to = (hole + PageScan.PAGE - 1) / PageScan.PAGE * PageScan.PAGE;
       if (from >= limit) {
@@ -70,6 +68,6 @@ final class FileData implements AutoCloseable {
 
   @Override
   public void close() {
-    Sys.tryCall(Nr.CLOSE, fd, 0, 0);
+    file.close();
   }
 }

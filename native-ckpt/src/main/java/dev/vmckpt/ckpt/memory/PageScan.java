@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.ckpt.memory;
 
+import dev.vmckpt.ckpt.raw.FileCalls;
 import dev.vmckpt.ckpt.raw.NativeBuffer;
+import dev.vmckpt.ckpt.raw.OwnFd;
 import dev.vmckpt.ckpt.raw.Sys;
 import dev.vmckpt.spi.error.Errno;
 import dev.vmckpt.spi.error.SyscallException;
@@ -30,7 +32,7 @@ public final class PageScan implements AutoCloseable {
   private static final long ENTRY_FILE_OR_SHARED = 1L << 61;
 
   private final int pid;
-  private final int fd;
+  private final OwnFd file;
   private boolean byIoctl;
   private final NativeBuffer argument = new NativeBuffer(ARGUMENT_BYTES);
   private final NativeBuffer found = new NativeBuffer(REGION_BYTES * REGIONS);
@@ -42,11 +44,7 @@ public final class PageScan implements AutoCloseable {
   public PageScan(int pid, boolean allowIoctl) {
     this.pid = pid;
     byIoctl = allowIoctl;
-    NativeBuffer path = NativeBuffer.ofText("/proc/" + pid + "/pagemap");
-    fd =
-        (int)
-            Sys.call(
-                "open", "/proc/" + pid + "/pagemap", Nr.OPENAT, -100, path.address(), 02000000);
+    file = FileCalls.open("/proc/" + pid + "/pagemap", 0, 0);
   }
 
   /** Whether PAGEMAP_SCAN answered so far. */
@@ -84,7 +82,7 @@ public final class PageScan implements AutoCloseable {
       argument.bytes().putLong(72, IS_FILE | IS_PFN_ZERO);
       argument.bytes().putLong(80, IS_PRESENT | IS_SWAPPED);
       argument.bytes().putLong(88, IS_PRESENT | IS_SWAPPED);
-      long regions = Sys.tryCall(Nr.IOCTL, fd, PAGEMAP_SCAN, argument.address());
+      long regions = Sys.tryCall(Nr.IOCTL, file.number(), PAGEMAP_SCAN, argument.address());
       if (regions == -Errno.ENOTTY || regions == -Errno.EINVAL) {
         return null;
       }
@@ -107,7 +105,7 @@ public final class PageScan implements AutoCloseable {
       long got =
           Sys.tryCall(
               Nr.PREAD64,
-              fd,
+              file.number(),
               found.address(),
               (long) wanted * Long.BYTES,
               at / PAGE * Long.BYTES,
@@ -131,6 +129,6 @@ public final class PageScan implements AutoCloseable {
 
   @Override
   public void close() {
-    Sys.tryCall(Nr.CLOSE, fd, 0, 0);
+    file.close();
   }
 }

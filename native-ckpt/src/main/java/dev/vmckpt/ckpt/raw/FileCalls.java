@@ -37,7 +37,6 @@ public final class FileCalls {
   private static final int GETDENTS64 = 217;
   private static final int READLINKAT = 267;
   private static final int TEE = 276;
-  private static final int SETNS = 308;
   private static final int KCMP = 312;
   private static final int STATX = 332;
   private static final int PIDFD_OPEN = 434;
@@ -241,7 +240,7 @@ public final class FileCalls {
 
   /** setns(2), for this thread. */
   public static long trySetNamespace(int fd, int type) {
-    return Sys.tryCall(SETNS, fd, type, 0);
+    return Sys.tryCall(Nr.SETNS, fd, type, 0);
   }
 
   /**

@@ -209,8 +209,7 @@ final class HuskBuilder implements AutoCloseable {
 
   /** struct clone_args of include/uapi/linux/sched.h. */
   private static long cloneArguments(Husk from, long flags, int exitSignal, int pid) {
-    ByteBuffer number = ByteBuffer.allocate(4).order(ByteOrder.LITTLE_ENDIAN).putInt(pid);
-    long wanted = from.place(number.array());
+    long wanted = from.place(Husk.int32(pid));
     ByteBuffer arguments = ByteBuffer.allocate(88).order(ByteOrder.LITTLE_ENDIAN);
     arguments.putLong(0, flags).putLong(32, exitSignal);
     if (pid != 0) {

@@ -107,7 +107,8 @@ public final class RestoreEngine {
       if (image.signals().stopped()) {
         Sys.tryCall(Nr.KILL, husk.pid(), SIGSTOP, 0);
       }
-      int supervisor = builder.init() == null ? husk.pid() : supervisor(builder);
+      Husk init = builder.init();
+      int supervisor = init == null ? husk.pid() : init.pid();
       builder.releaseInit();
       // From the first thread that is let go until the last, our death ends the whole process.
       for (int i = threads.size() - 1; i >= 0; i--) {
@@ -120,11 +121,6 @@ public final class RestoreEngine {
       return new Restored(
           husk.pid(), image.pid(), supervisor, micros, areas.anyLazy(), List.copyOf(notes));
     }
-  }
-
-  private static int supervisor(HuskBuilder builder) {
-    Husk init = builder.init();
-    return init == null ? 0 : init.pid();
   }
 
   private static int parkFrom(List<OpenFileImage> files) {

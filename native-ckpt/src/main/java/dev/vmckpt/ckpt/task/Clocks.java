@@ -18,7 +18,6 @@ import java.nio.file.Path;
 /** The clocks that go on where they were: by a time namespace (time_namespaces(7)). */
 public final class Clocks {
   private static final int CLONE_NEWTIME = 0x80;
-  private static final int SETNS = 308;
   private static final int O_CLOEXEC = 02000000;
   private static final int REALTIME = 0;
   private static final int MONOTONIC = 1;
@@ -60,7 +59,7 @@ public final class Clocks {
     setOffsets(husk.pid(), image);
     String path = "/proc/" + husk.pid() + "/ns/time_for_children";
     int namespace = husk.open(path, O_CLOEXEC);
-    husk.call("setns", path, SETNS, namespace, CLONE_NEWTIME);
+    husk.call("setns", path, Nr.SETNS, namespace, CLONE_NEWTIME);
     husk.call("close", path, Nr.CLOSE, namespace);
     return true;
   }

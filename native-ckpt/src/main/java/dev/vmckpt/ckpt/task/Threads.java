@@ -164,7 +164,7 @@ public final class Threads {
     List<Tracee> made = new ArrayList<>();
     made.add(husk.leader());
     for (ThreadImage image : images.subList(1, images.size())) {
-      long wanted = husk.place(int32(image.tid()));
+      long wanted = husk.place(Husk.int32(image.tid()));
       // struct clone_args { u64 flags pidfd child_tid parent_tid exit_signal stack stack_size tls
       // set_tid
       //                     set_tid_size cgroup }
@@ -268,9 +268,5 @@ public final class Threads {
     thread.setXstate(image.xstate());
     thread.setSignalMask(image.signalMask());
     thread.setRegisters(new Registers(image.registers()));
-  }
-
-  private static byte[] int32(int value) {
-    return ByteBuffer.allocate(4).order(ByteOrder.LITTLE_ENDIAN).putInt(value).array();
   }
 }

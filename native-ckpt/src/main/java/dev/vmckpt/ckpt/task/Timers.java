@@ -107,7 +107,7 @@ public final class Timers {
     event.putLong(0, timer.signalValue().value()).putInt(8, timer.signal());
     event.putInt(12, timer.notification()).putInt(16, timer.notifyTid());
     for (int attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-      husk.write(husk.scratch(), int32(timer.id()));
+      husk.write(husk.scratch(), Husk.int32(timer.id()));
       husk.write(husk.scratch().plus(16), event.array());
       long result =
           husk.tryCall(
@@ -124,9 +124,5 @@ public final class Timers {
       }
     }
     throw new FailureException("the kernel does not give timer " + timer.id() + " its number back");
-  }
-
-  private static byte[] int32(int value) {
-    return ByteBuffer.allocate(4).order(ByteOrder.LITTLE_ENDIAN).putInt(value).array();
   }
 }

@@ -9,6 +9,8 @@ import dev.vmckpt.spi.remote.Nr;
 import dev.vmckpt.spi.remote.RemoteAddress;
 import dev.vmckpt.spi.remote.RemoteProcess;
 import java.io.File;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
@@ -230,6 +232,11 @@ public final class Husk implements RemoteProcess {
     memory.write(at, bytes);
     arena += (bytes.length + 15) & -16;
     return at.value();
+  }
+
+  /** A number of 32 bits as it lies in memory. */
+  public static byte[] int32(int value) {
+    return ByteBuffer.allocate(Integer.BYTES).order(ByteOrder.LITTLE_ENDIAN).putInt(value).array();
   }
 
   /** Copies a text into the arena, with the zero behind it that C expects. */

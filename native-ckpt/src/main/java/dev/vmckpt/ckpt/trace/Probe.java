@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.ckpt.trace;
 
+import dev.vmckpt.ckpt.raw.FileCalls;
 import dev.vmckpt.ckpt.raw.NativeBuffer;
+import dev.vmckpt.ckpt.raw.OwnFd;
 import dev.vmckpt.ckpt.raw.Sys;
 import dev.vmckpt.spi.error.Errno;
 import dev.vmckpt.spi.error.VmckptException;
@@ -23,9 +25,9 @@ public final class Probe implements AutoCloseable {
   /** CLONE_NEWPID of include/uapi/linux/sched.h. */
   public static final long NEWPID = 0x20000000;
 
-  private static final int PIDFD_OPEN = 434;
-  private static final int PIDFD_GETFD = 438;
-  private static final int KCMP = 312;
+  /** KCMP_VM of kcmp(2): with itself a process shares its memory. */
+  private static final int VM = 1;
+
   private static final int OPTIONS =
       Ptrace.O_TRACESYSGOOD | Ptrace.O_EXITKILL | Ptrace.O_TRACECLONE | Ptrace.O_TRACEFORK;
   private static final long PAGEMAP_SCAN = 0xC0606610L;
@@ -76,7 +78,7 @@ public final class Probe implements AutoCloseable {
   }
 
   public boolean scansPagemap() {
-    long fd = open("/proc/" + pid + "/pagemap");
+    long fd = FileCalls.tryOpen("/proc/" + pid + "/pagemap", 0, 0);
     if (fd < 0) {
       return false;
     }
@@ -94,22 +96,27 @@ public final class Probe implements AutoCloseable {
     if (names == null || names.length == 0) {
       return false;
     }
-    long fd = open("/proc/" + pid + "/map_files/" + names[0]);
+    long fd = FileCalls.tryOpen("/proc/" + pid + "/map_files/" + names[0], 0, 0);
     Sys.tryCall(Nr.CLOSE, fd, 0, 0);
     return fd >= 0;
   }
 
   public boolean duplicatesDescriptors() {
-    long pidFd = Sys.tryCall(PIDFD_OPEN, pid, 0, 0);
-    long copy = Sys.tryCall(PIDFD_GETFD, pidFd, 0, 0);
+    long pidFd = FileCalls.tryPidFd(pid);
+    if (pidFd < 0) {
+      return false;
+    }
+    long copy;
+    try (OwnFd process = new OwnFd(pidFd)) {
+      copy = FileCalls.tryDuplicate(process, 0);
+    }
     Sys.tryCall(Nr.CLOSE, copy, 0, 0);
-    Sys.tryCall(Nr.CLOSE, pidFd, 0, 0);
     // The child may have no descriptor 0; that is an answer as well.
     return copy >= 0 || copy == -Errno.EBADF;
   }
 
   public boolean compares() {
-    return Sys.tryCall(KCMP, pid, pid, 1, 0, 0, 0) == 0;
+    return FileCalls.tryCompare(pid, pid, VM, 0, 0) == 0;
   }
 
   /**
@@ -154,10 +161,6 @@ public final class Probe implements AutoCloseable {
       return -Errno.EPERM;
     }
     return Husk.plainCall(thread, new RemoteAddress(gadget), number, a, b, 0, 0, 0, 0);
-  }
-
-  private static long open(String path) {
-    return Sys.tryCall(Nr.OPENAT, -100, NativeBuffer.ofText(path).address(), 02000000);
   }
 
   @Override

@@ -90,6 +90,7 @@ public final class Nr {
   public static final int PREADV = 295;
   public static final int RT_TGSIGQUEUEINFO = 297;
   public static final int PRLIMIT64 = 302;
+  public static final int SETNS = 308;
   public static final int SECCOMP = 317;
   public static final int MEMFD_CREATE = 319;
   public static final int MLOCK2 = 325;
