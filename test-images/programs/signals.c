@@ -134,6 +134,8 @@ int main(int argc, char **argv) {
     sigaddset(&mask, SIGRTMAX);
     pthread_sigmask(SIG_SETMASK, &mask, NULL);
     for (int i = 0; i < PROCESS_VALUES; i++) queue(FOR_PROCESS, 0, 1000 + i);
+    // Whoever started us may have left it ignored, as nohup does; then it would not wait.
+    signal(SIGHUP, SIG_DFL);
     raise(SIGHUP);
     for (uintptr_t i = 0; i < THREADS; i++) target_thread(body, (void *)i);
 

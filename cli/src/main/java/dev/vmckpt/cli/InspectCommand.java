@@ -2,6 +2,7 @@
 package dev.vmckpt.cli;
 
 import dev.vmckpt.ckpt.Inspection;
+import dev.vmckpt.spi.Finding;
 import dev.vmckpt.spi.error.ExitCode;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -61,9 +62,50 @@ final class InspectCommand extends AbstractCommand {
             .put("pid", inspection.pid())
             .put("name", inspection.name())
             .put("savable", inspection.savable())
-            .put("resources", resources);
+            .put("resources", resources)
+            .put("findings", findings(inspection));
     print(fields, json ? "" : text(inspection));
     return ExitCode.DONE.code();
+  }
+
+  private static List<Object> findings(Inspection inspection) {
+    List<Object> all = new ArrayList<>();
+    inspection
+        .findings()
+        .forEach(
+            (owner, findings) -> {
+              for (Finding finding : findings) {
+                all.add(
+                    new Fields()
+                        .put("kind", finding.kind())
+                        .put("name", finding.name())
+                        .put("what", finding.what())
+                        .put("owner", owner)
+                        .put("source", finding.source())
+                        .map());
+              }
+            });
+    return all;
+  }
+
+  private String found(Inspection inspection) {
+    if (inspection.findings().isEmpty()) {
+      return "";
+    }
+    Table table = new Table(session.outColors(), "BEHIND", "WHAT", "KNOWN HOW");
+    inspection
+        .findings()
+        .values()
+        .forEach(
+            findings -> {
+              for (Finding finding : findings) {
+                table.row(
+                    finding.name(),
+                    finding.what(),
+                    finding.source().name().toLowerCase(Locale.ROOT));
+              }
+            });
+    return "\n" + table;
   }
 
   private String text(Inspection inspection) {
@@ -102,7 +144,7 @@ final class InspectCommand extends AbstractCommand {
     }
     StringBuilder text = new StringBuilder();
     text.append(inspection.pid()).append("  ").append(Humans.plain(inspection.name())).append('\n');
-    text.append(table);
+    text.append(table).append(found(inspection));
     if (refused == 0) {
       text.append("A snapshot can be taken.\n");
     } else {

@@ -44,6 +44,11 @@ final class WarmUpCommand extends AbstractCommand {
     } catch (IOException e) {
       throw new FailureException("no process to warm up with could be started", e);
     }
+    try {
+      checkpointer().furnish(understudy);
+    } catch (VmckptException e) {
+      // What cannot be had here is not warmed up.
+    }
     int pid = understudy.pid();
     for (int round = 0; round < rounds && pid > 0; round++) {
       run("list", "--store", store);

@@ -4,8 +4,10 @@ package dev.vmckpt.host;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.vmckpt.ckpt.raw.LinuxFileCloner;
+import dev.vmckpt.kit.SelfTask;
 import dev.vmckpt.spi.Adapter;
 import dev.vmckpt.spi.Claim;
+import dev.vmckpt.spi.ClaimContext;
 import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.DetachContext;
 import dev.vmckpt.spi.Detachment;
@@ -18,6 +20,7 @@ import dev.vmckpt.spi.Recorded;
 import dev.vmckpt.spi.remote.Nr;
 import dev.vmckpt.spi.remote.RemoteFd;
 import dev.vmckpt.spi.remote.RemoteProcess;
+import dev.vmckpt.spi.remote.RemoteTask;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -37,7 +40,7 @@ import java.util.Optional;
 final class AdapterKit implements AutoCloseable {
   private static final int PERMISSIONS = 0644;
 
-  final SelfProcess process = new SelfProcess();
+  final SelfTask process = new SelfTask();
   final FileCloner cloner = new LinuxFileCloner();
   final List<String> announced = new ArrayList<>();
   final List<String> notes = new ArrayList<>();
@@ -160,7 +163,7 @@ final class AdapterKit implements AutoCloseable {
   }
 
   Optional<Claim> claim(int fd) {
-    return adapter.claim(describe(fd), () -> cloner);
+    return adapter.claim(describe(fd), claiming());
   }
 
   /** Claim, detach, record, resume, finish. */
@@ -189,13 +192,32 @@ final class AdapterKit implements AutoCloseable {
   }
 
   int reattach(Recorded recorded) {
-    int fd = adapter.reattach(recorded, reattaching()).fd().number();
+    int fd = adapter.reattach(List.of(recorded), reattaching()).reattach(recorded).fd().number();
     open.add(fd);
     return fd;
   }
 
+  private ClaimContext claiming() {
+    return new ClaimContext() {
+      @Override
+      public FileCloner cloner() {
+        return cloner;
+      }
+
+      @Override
+      public List<DescriptorResource> descriptors() {
+        return List.of();
+      }
+    };
+  }
+
   private DetachContext detaching() {
     return new DetachContext() {
+      @Override
+      public RemoteTask lodger() {
+        throw new AssertionError("files want no lodger");
+      }
+
       @Override
       public int pid() {
         return process.pid();
@@ -226,6 +248,11 @@ final class AdapterKit implements AutoCloseable {
       }
 
       @Override
+      public RemoteTask lodger() {
+        throw new AssertionError("files want no lodger");
+      }
+
+      @Override
       public FdInfo infoNow(DescriptorResource resource) {
         return info(resource.fd().number());
       }
@@ -240,8 +267,13 @@ final class AdapterKit implements AutoCloseable {
   private ReattachContext reattaching() {
     return new ReattachContext() {
       @Override
-      public RemoteProcess husk() {
+      public RemoteTask husk() {
         return process;
+      }
+
+      @Override
+      public RemoteFd park(RemoteFd fd) {
+        throw new AssertionError("files park nothing");
       }
 
       @Override

@@ -37,14 +37,21 @@ public final class Checkpointer implements AutoCloseable {
   }
 
   /**
-   * Says what a process holds, and who carries each piece; the process is not touched.
+   * Says what a process holds, and who carries each piece. The process is not changed; it is
+   * stopped for a moment if an adapter has to ask from inside what lies behind a descriptor.
    *
    * @param drops names of resources to leave out
    * @throws dev.vmckpt.spi.error.TargetGoneException if there is no such process
    * @throws dev.vmckpt.spi.error.NotPermittedException if it may not be looked at
    */
   public Inspection inspect(int pid, Set<String> drops) {
-    return inspector.inspect(pid, drops);
+    return tracer.run(
+        new Callable<Inspection>() {
+          @Override
+          public Inspection call() {
+            return inspector.inspect(pid, drops);
+          }
+        });
   }
 
   /**
@@ -63,11 +70,27 @@ public final class Checkpointer implements AutoCloseable {
         new Callable<Captured>() {
           @Override
           public Captured call() {
-            snapshots.check(request);
+            Set<String> concerned = snapshots.check(request);
             if (request.rehearse()) {
-              Rehearsal.run(snapshots);
+              Rehearsal.run(snapshots, concerned);
             }
             return snapshots.take(request, progress);
+          }
+        });
+  }
+
+  /**
+   * Lets every adapter make something like what it carries in a throwaway process.
+   *
+   * @param understudy where a snapshot can then run through everything for the first time
+   */
+  public void furnish(Understudy understudy) {
+    tracer.run(
+        new Callable<Boolean>() {
+          @Override
+          public Boolean call() {
+            Rehearsal.furnish(snapshots, understudy.pid());
+            return true;
           }
         });
   }

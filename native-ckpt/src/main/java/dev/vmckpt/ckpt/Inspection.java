@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.ckpt;
 
+import dev.vmckpt.spi.Finding;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -10,8 +12,10 @@ import org.jspecify.annotations.Nullable;
  * @param pid the process
  * @param name its command name
  * @param resources everything it holds
+ * @param findings what lies behind its descriptors, by the adapter that looked
  */
-public record Inspection(int pid, String name, List<Resource> resources) {
+public record Inspection(
+    int pid, String name, List<Resource> resources, Map<String, List<Finding>> findings) {
 
   /** Whether a snapshot would be taken: nothing is refused. */
   public boolean savable() {

@@ -1,26 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.host;
 
-import dev.vmckpt.host.FileState.OpenState;
 import dev.vmckpt.spi.Adapter;
+import dev.vmckpt.spi.AreaClaim;
+import dev.vmckpt.spi.AreaResource;
 import dev.vmckpt.spi.Carries;
 import dev.vmckpt.spi.Claim;
 import dev.vmckpt.spi.ClaimContext;
 import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.DetachContext;
 import dev.vmckpt.spi.Detachment;
+import dev.vmckpt.spi.ExamineContext;
+import dev.vmckpt.spi.FileCloner;
+import dev.vmckpt.spi.Finding;
+import dev.vmckpt.spi.PreflightContext;
 import dev.vmckpt.spi.ReattachContext;
-import dev.vmckpt.spi.Reattached;
+import dev.vmckpt.spi.Reattachment;
 import dev.vmckpt.spi.Recorded;
-import dev.vmckpt.spi.RestartedContext;
-import dev.vmckpt.spi.json.RecordJson;
-import dev.vmckpt.spi.remote.RemoteFd;
+import dev.vmckpt.spi.error.Refusal;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import org.jspecify.annotations.Nullable;
 
 /** Carries regular files, directories and block devices. */
 public final class FilesAdapter implements Adapter {
@@ -98,6 +100,26 @@ public final class FilesAdapter implements Adapter {
   }
 
   @Override
+  public Optional<AreaClaim> claim(AreaResource area, ClaimContext context) {
+    return Optional.empty();
+  }
+
+  @Override
+  public List<Finding> examine(List<DescriptorResource> claimed, ExamineContext context) {
+    return List.of();
+  }
+
+  @Override
+  public void rehearse(ExamineContext understudy) {
+    // A throwaway process has files of its own.
+  }
+
+  @Override
+  public List<Refusal> preflight(List<Recorded> recorded, PreflightContext context) {
+    return List.of();
+  }
+
+  @Override
   public Detachment detach(List<DescriptorResource> claimed, DetachContext context) {
     Map<FileId, DiskCopy> copies = new HashMap<>();
     Map<FileId, FileKind<?>> keepers = new HashMap<>();
@@ -126,7 +148,7 @@ public final class FilesAdapter implements Adapter {
   }
 
   private static FileKind<?> kindOf(DescriptorResource resource, DetachContext context) {
-    ClaimContext asking = context::cloner;
+    ClaimContext asking = new Asking(context.cloner(), List.of());
     for (FileKind<?> kind : KINDS) {
       if (kind.recognise(resource, asking).isPresent()) {
         return kind;
@@ -136,50 +158,10 @@ public final class FilesAdapter implements Adapter {
   }
 
   @Override
-  public Reattached reattach(Recorded recorded, ReattachContext context) {
-    FileState state =
-        RecordJson.fromTree(
-                recorded.state(), FileState.State.class, "the record of " + recorded.fd())
-            .file();
-    HuskOpener husk = new HuskOpener(context, recorded.fd());
-    String elsewhere = context.reattach().get(recorded.fd().toString());
-    if (elsewhere != null) {
-      return new Reattached(openElsewhere(elsewhere, state, recorded, husk));
-    }
-    for (FileKind<?> kind : KINDS) {
-      RemoteFd fd = tryReattach(kind, state, husk);
-      if (fd != null) {
-        return new Reattached(fd);
-      }
-    }
-    throw new IllegalStateException("no kind of file has " + state.getClass());
+  public Reattachment reattach(List<Recorded> recorded, ReattachContext context) {
+    return new FilesReattachment(context);
   }
 
-  private static <S extends FileState> @Nullable RemoteFd tryReattach(
-      FileKind<S> kind, FileState state, HuskOpener husk) {
-    Class<S> type = kind.stateType();
-    return type.isInstance(state) ? kind.reattach(type.cast(state), husk) : null;
-  }
-
-  /** Opens what the user put in a file's place; one that is only written goes on at its end. */
-  private static RemoteFd openElsewhere(
-      String path, FileState state, Recorded recorded, HuskOpener husk) {
-    OpenState open = state.open();
-    int flags = OpenFlags.again(open.flags());
-    RemoteFd fd;
-    if (state instanceof FileState.LogFile log) {
-      fd = husk.open(path, flags | OpenFlags.CREAT, log.mode());
-      husk.seekEnd(fd);
-    } else {
-      fd = husk.open(path, flags, 0);
-      husk.trySeek(fd, open.position());
-    }
-    husk.note(path, "stands in for: " + recorded.summary());
-    return husk.lock(fd, path, open);
-  }
-
-  @Override
-  public void restarted(RestartedContext context) {
-    // Files have nobody to tell.
-  }
+  private record Asking(FileCloner cloner, List<DescriptorResource> descriptors)
+      implements ClaimContext {}
 }

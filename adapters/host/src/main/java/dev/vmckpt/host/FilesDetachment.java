@@ -6,6 +6,7 @@ import dev.vmckpt.spi.Detachment;
 import dev.vmckpt.spi.FdInfo;
 import dev.vmckpt.spi.RecordContext;
 import dev.vmckpt.spi.Recorded;
+import dev.vmckpt.spi.SettleContext;
 import dev.vmckpt.spi.json.RecordJson;
 import java.util.ArrayList;
 import java.util.List;
@@ -94,6 +95,11 @@ final class FilesDetachment implements Detachment {
 
   private int number(int index) {
     return files.get(index).resource().fd().number();
+  }
+
+  @Override
+  public void settle(SettleContext context) {
+    // Files rest wherever the threads stand.
   }
 
   @Override

@@ -2,18 +2,26 @@
 package dev.vmckpt.host;
 
 import dev.vmckpt.spi.Adapter;
+import dev.vmckpt.spi.AreaClaim;
+import dev.vmckpt.spi.AreaResource;
 import dev.vmckpt.spi.Carries;
 import dev.vmckpt.spi.Claim;
 import dev.vmckpt.spi.ClaimContext;
 import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.DetachContext;
 import dev.vmckpt.spi.Detachment;
+import dev.vmckpt.spi.ExamineContext;
 import dev.vmckpt.spi.FileStat;
+import dev.vmckpt.spi.Finding;
+import dev.vmckpt.spi.PreflightContext;
 import dev.vmckpt.spi.ReattachContext;
 import dev.vmckpt.spi.Reattached;
+import dev.vmckpt.spi.Reattachment;
 import dev.vmckpt.spi.RecordContext;
 import dev.vmckpt.spi.Recorded;
 import dev.vmckpt.spi.RestartedContext;
+import dev.vmckpt.spi.SettleContext;
+import dev.vmckpt.spi.error.Refusal;
 import dev.vmckpt.spi.json.RecordJson;
 import dev.vmckpt.spi.remote.RemoteFd;
 import java.nio.file.Files;
@@ -85,38 +93,71 @@ public final class TerminalsAdapter implements Adapter {
   }
 
   @Override
+  public Optional<AreaClaim> claim(AreaResource area, ClaimContext context) {
+    return Optional.empty();
+  }
+
+  @Override
+  public List<Finding> examine(List<DescriptorResource> claimed, ExamineContext context) {
+    return List.of();
+  }
+
+  @Override
+  public void rehearse(ExamineContext understudy) {
+    // What is done about a terminal in the pause is what is done about any file.
+  }
+
+  @Override
+  public List<Refusal> preflight(List<Recorded> recorded, PreflightContext context) {
+    return List.of();
+  }
+
+  @Override
   public Detachment detach(List<DescriptorResource> claimed, DetachContext context) {
     return new Resting(claimed);
   }
 
   @Override
-  public Reattached reattach(Recorded recorded, ReattachContext context) {
-    Terminal terminal =
-        RecordJson.fromTree(recorded.state(), Terminal.class, "the record of " + recorded.fd());
-    HuskOpener husk = new HuskOpener(context, recorded.fd());
-    String path = tryElsewhere(recorded.fd(), context);
-    if (path == null) {
-      path = NOWHERE;
-      husk.note(terminal.path(), "was a terminal, comes back as /dev/null");
+  public Reattachment reattach(List<Recorded> recorded, ReattachContext context) {
+    return new Opening(context);
+  }
+
+  /** Terminals in a husk. */
+  private record Opening(ReattachContext context) implements Reattachment {
+    @Override
+    public Reattached reattach(Recorded recorded) {
+      Terminal terminal =
+          RecordJson.fromTree(recorded.state(), Terminal.class, "the record of " + recorded.fd());
+      HuskOpener husk = new HuskOpener(context, recorded.fd());
+      String path = tryElsewhere(recorded.fd(), context);
+      if (path == null) {
+        path = NOWHERE;
+        husk.note(terminal.path(), "was a terminal, comes back as /dev/null");
+      }
+      int flags = OpenFlags.again(terminal.flags());
+      Path file = Path.of(path);
+      if (!Files.exists(file) || Files.isRegularFile(file)) {
+        flags |= OpenFlags.CREAT | OpenFlags.APPEND;
+      }
+      RemoteFd fd = husk.open(path, flags, NEW_FILE_MODE);
+      husk.seekEnd(fd);
+      return new Reattached(fd);
     }
-    int flags = OpenFlags.again(terminal.flags());
-    Path file = Path.of(path);
-    if (!Files.exists(file) || Files.isRegularFile(file)) {
-      flags |= OpenFlags.CREAT | OpenFlags.APPEND;
+
+    @Override
+    public void complete() {
+      // Each terminal stands for itself.
     }
-    RemoteFd fd = husk.open(path, flags, NEW_FILE_MODE);
-    husk.seekEnd(fd);
-    return new Reattached(fd);
+
+    @Override
+    public void restarted(RestartedContext restarted) {
+      // A terminal has nobody to tell.
+    }
   }
 
   private static @Nullable String tryElsewhere(RemoteFd fd, ReattachContext context) {
     String own = context.reattach().get(fd.toString());
     return own != null ? own : context.reattach().get(ALL);
-  }
-
-  @Override
-  public void restarted(RestartedContext context) {
-    // A terminal has nobody to tell.
   }
 
   /**
@@ -155,6 +196,11 @@ public final class TerminalsAdapter implements Adapter {
           "terminal " + terminal.link(),
           RecordJson.toTree(new Terminal(terminal.link(), flags)),
           0);
+    }
+
+    @Override
+    public void settle(SettleContext context) {
+      // Terminals rest wherever the threads stand.
     }
 
     @Override

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.spi;
 
+import dev.vmckpt.spi.error.Refusal;
 import java.util.List;
 import java.util.Optional;
 
@@ -10,9 +11,9 @@ import java.util.Optional;
  *
  * <p>Six moments, in this order: <em>claim</em> and <em>detach</em> (the target runs),
  * <em>record</em> (it is frozen), <em>resume</em> (it runs again; these two belong to the {@link
- * Detachment}), <em>reattach</em> (in a husk) and <em>restarted</em> (it runs). On the way in
- * adapters run in their declared order, on the way out in reverse. Whatever was begun is undone,
- * whatever else fails.
+ * Detachment}), <em>reattach</em> (in a husk) and <em>restarted</em> (it runs; these two belong to
+ * the {@link Reattachment}). On the way in adapters run in their declared order, on the way out in
+ * reverse. Whatever was begun is undone, whatever else fails.
  */
 public interface Adapter {
   /**
@@ -35,6 +36,22 @@ public interface Adapter {
   Optional<Claim> claim(DescriptorResource resource, ClaimContext context);
 
   /**
+   * Says whether an area of the target's address space is a mapping of one of its descriptors; the
+   * target runs and must not be touched. Only areas that are no ordinary memory are asked about.
+   *
+   * @return empty when the area is none of its own
+   */
+  Optional<AreaClaim> claim(AreaResource area, ClaimContext context);
+
+  /**
+   * Looks closer at what it claimed, for {@code vmckpt inspect}: the target runs, calls may be made
+   * in it by the context's lodger, and nothing may be changed.
+   *
+   * @return what lies behind the descriptors; empty if they are all there is to tell
+   */
+  List<Finding> examine(List<DescriptorResource> claimed, ExamineContext context);
+
+  /**
    * Brings the outside to rest; the target runs.
    *
    * @param claimed what it claimed in this target, possibly nothing
@@ -43,12 +60,25 @@ public interface Adapter {
   Detachment detach(List<DescriptorResource> claimed, DetachContext context);
 
   /**
-   * Makes one recorded resource again inside a husk.
+   * Makes something like what it carries in a throwaway process, so that a snapshot of that process
+   * runs through the code that stands in a pause before it matters.
    *
-   * @return the descriptor it was made at; the caller moves it to the numbers it is wanted at
+   * @param understudy that process; what its lodger opens or maps stays there
    */
-  Reattached reattach(Recorded recorded, ReattachContext context);
+  void rehearse(ExamineContext understudy);
 
-  /** Tells the outside that the restored process runs. */
-  void restarted(RestartedContext context);
+  /**
+   * Compares what was recorded with what this machine has, before anything is built.
+   *
+   * @param recorded everything it recorded, possibly nothing
+   * @return what stands in the way
+   */
+  List<Refusal> preflight(List<Recorded> recorded, PreflightContext context);
+
+  /**
+   * Begins to make recorded resources again inside a husk.
+   *
+   * @param recorded everything it recorded, possibly nothing
+   */
+  Reattachment reattach(List<Recorded> recorded, ReattachContext context);
 }

@@ -6,6 +6,12 @@ import java.util.List;
 /** What an adapter has brought to rest; lives from <em>detach</em> to <em>resume</em>. */
 public interface Detachment {
   /**
+   * Brings threads of the frozen target to where what it records is whole, for example lets a vcpu
+   * finish its I/O. Called first in the pause.
+   */
+  void settle(SettleContext context);
+
+  /**
    * Reads what it needs of every resource it claimed. The target is frozen: this stands in the
    * pause, and must take milliseconds.
    */

@@ -1,13 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.spi;
 
-import dev.vmckpt.spi.remote.RemoteProcess;
+import dev.vmckpt.spi.remote.RemoteFd;
+import dev.vmckpt.spi.remote.RemoteTask;
 import java.nio.file.Path;
 import java.util.Map;
 
 /** What an adapter may use to make a resource again. */
 public interface ReattachContext {
-  RemoteProcess husk();
+  RemoteTask husk();
+
+  /**
+   * Moves a descriptor out of the way of all numbers that are wanted; what is still parked when the
+   * restore is complete is closed.
+   *
+   * @return where it is now
+   */
+  RemoteFd park(RemoteFd fd);
 
   /** The folder of the snapshot; nothing in it may be changed. */
   Path snapshot();

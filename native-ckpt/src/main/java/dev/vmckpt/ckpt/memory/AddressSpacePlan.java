@@ -4,6 +4,8 @@ package dev.vmckpt.ckpt.memory;
 import dev.vmckpt.ckpt.memory.AreaPlan.Content;
 import dev.vmckpt.ckpt.proc.ProcArea;
 import dev.vmckpt.ckpt.trace.InjectionPlace;
+import dev.vmckpt.spi.AreaClaim;
+import dev.vmckpt.spi.AreaResource;
 import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.error.Refusal;
 import dev.vmckpt.spi.error.SyscallException;
@@ -41,13 +43,31 @@ public final class AddressSpacePlan {
   private final Map<String, Long> identities = new HashMap<>();
   private @Nullable Path parentFolder;
 
+  private final AreaOwners owners;
+
+  /** Finds an adapter for an area that is no ordinary memory. */
+  public interface AreaOwners {
+    /** Who carries it and how; null if nobody does. */
+    @Nullable AreaOwner owner(AreaResource area);
+  }
+
+  /**
+   * An adapter and what it says of an area.
+   *
+   * @param adapter its name
+   */
+  public record AreaOwner(String adapter, AreaClaim claim) {}
+
   /**
    * @param pid the target
    * @param found its areas
    * @param descriptors what it has open, to find the descriptor behind a shared mapping
+   * @param owners asked about the memory of devices
    */
-  public AddressSpacePlan(int pid, List<ProcArea> found, List<DescriptorResource> descriptors) {
+  public AddressSpacePlan(
+      int pid, List<ProcArea> found, List<DescriptorResource> descriptors, AreaOwners owners) {
     this.pid = pid;
+    this.owners = owners;
     for (ProcArea area : found) {
       if (isKernelArea(area)) {
         if (!area.path().equals("[vsyscall]")) {
@@ -122,14 +142,20 @@ public final class AddressSpacePlan {
   }
 
   /**
-   * What {@code inspect} says: one line for each area as {name, path, summary, refusal, remedy}.
+   * What {@code inspect} says: one line for each area as {name, path, summary, refusal, remedy,
+   * adapter}; the last is null for the checkpointer's own.
    */
   public List<@Nullable String[]> describe() {
     List<@Nullable String[]> lines = new ArrayList<>();
     for (AreaPlan area : areas) {
       lines.add(
           new @Nullable String[] {
-            area.name(), area.area().path(), area.summary(), area.refusal(), area.remedy()
+            area.name(),
+            area.area().path(),
+            area.summary(),
+            area.refusal(),
+            area.remedy(),
+            area.adapter()
           });
     }
     return lines;
@@ -242,6 +268,10 @@ public final class AddressSpacePlan {
         || (path.startsWith("/dev/")
             && !path.equals("/dev/zero")
             && !path.startsWith("/dev/shm/"))) {
+      AreaOwner owner = owners.owner(resource(area));
+      if (owner != null) {
+        return AreaPlan.claimed(area, owner);
+      }
       return AreaPlan.refused(
           area,
           "a device's memory",
@@ -254,6 +284,15 @@ public final class AddressSpacePlan {
       return AreaPlan.carried(area, Content.OWN, Source.ANONYMOUS, null, "private memory");
     }
     return area.shared() ? planShared(area, descriptors) : planPrivateFile(area);
+  }
+
+  private AreaResource resource(ProcArea area) {
+    return new AreaResource(
+        pid,
+        new RemoteAddress(area.start()),
+        new RemoteAddress(area.end()),
+        area.offset(),
+        area.path());
   }
 
   private AreaPlan planShared(ProcArea area, List<DescriptorResource> descriptors) {
@@ -276,6 +315,7 @@ public final class AddressSpacePlan {
               null,
               descriptor.fd().number(),
               "maps " + descriptor.name(),
+              null,
               null,
               null);
         }

@@ -13,11 +13,12 @@ import org.jspecify.annotations.Nullable;
  * @param content which of its pages go into the image
  * @param source where the others come from at a restore
  * @param file the mapped file, where the source is a file
- * @param descriptor the descriptor number of the mapped memfd; for {@link Source#SHARED_MEMORY} the
+ * @param descriptor the number of the mapped descriptor; for {@link Source#SHARED_MEMORY} the
  *     number of the memory; else -1
  * @param summary what it is and how it comes back, for people
  * @param refusal why it cannot be carried, or null
  * @param remedy what can be done about that, or null
+ * @param adapter who carries its contents, or null for the checkpointer
  */
 record AreaPlan(
     ProcArea area,
@@ -27,7 +28,8 @@ record AreaPlan(
     int descriptor,
     String summary,
     @Nullable String refusal,
-    @Nullable String remedy) {
+    @Nullable String remedy,
+    @Nullable String adapter) {
 
   /** Which pages of an area go into the image. */
   enum Content {
@@ -47,17 +49,32 @@ record AreaPlan(
 
   static AreaPlan carried(
       ProcArea area, Content content, Source source, @Nullable FileIdentity file, String summary) {
-    return new AreaPlan(area, content, source, file, -1, summary, null, null);
+    return new AreaPlan(area, content, source, file, -1, summary, null, null, null);
   }
 
   static AreaPlan refused(ProcArea area, String summary, String why, String remedy) {
-    return new AreaPlan(area, Content.NOTHING, Source.ANONYMOUS, null, -1, summary, why, remedy);
+    return new AreaPlan(
+        area, Content.NOTHING, Source.ANONYMOUS, null, -1, summary, why, remedy, null);
+  }
+
+  /** A mapping of a descriptor that an adapter carries, with its contents. */
+  static AreaPlan claimed(ProcArea area, AddressSpacePlan.AreaOwner owner) {
+    return new AreaPlan(
+        area,
+        Content.NOTHING,
+        Source.DESCRIPTOR,
+        null,
+        owner.claim().descriptor().number(),
+        owner.claim().summary(),
+        owner.claim().refusal(),
+        owner.claim().remedy(),
+        owner.adapter());
   }
 
   /** The same area as one of several that show the same memory. */
   AreaPlan joined(int number) {
     return new AreaPlan(
-        area, content, Source.SHARED_MEMORY, file, number, summary, refusal, remedy);
+        area, content, Source.SHARED_MEMORY, file, number, summary, refusal, remedy, adapter);
   }
 
   String name() {

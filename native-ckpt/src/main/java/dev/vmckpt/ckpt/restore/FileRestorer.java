@@ -9,23 +9,28 @@ import dev.vmckpt.ckpt.trace.Husk;
 import dev.vmckpt.spi.Adapter;
 import dev.vmckpt.spi.FileCloner;
 import dev.vmckpt.spi.ReattachContext;
+import dev.vmckpt.spi.Reattachment;
 import dev.vmckpt.spi.Recorded;
+import dev.vmckpt.spi.RestartedContext;
 import dev.vmckpt.spi.error.FailureException;
-import dev.vmckpt.spi.error.SnapshotException;
 import dev.vmckpt.spi.error.UsageException;
 import dev.vmckpt.spi.image.DescriptorImage;
 import dev.vmckpt.spi.image.OpenFileImage;
 import dev.vmckpt.spi.remote.Nr;
 import dev.vmckpt.spi.remote.RemoteFd;
-import dev.vmckpt.spi.remote.RemoteProcess;
+import dev.vmckpt.spi.remote.RemoteTask;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 
 /**
@@ -33,6 +38,7 @@ import java.util.Set;
  * their adapters; in ascending order, but epoll last, for it refers to the others.
  */
 final class FileRestorer implements ReattachContext {
+  private static final int F_DUPFD_CLOEXEC = 1030;
   private static final int F_SETFL = 4;
   private static final int F_SETOWN = 8;
   private static final int F_SETSIG = 10;
@@ -42,7 +48,8 @@ final class FileRestorer implements ReattachContext {
 
   private final Husk husk;
   private final RestoreRequest request;
-  private final AdapterSet adapters;
+  private final Map<String, Reattachment> reattachments = new LinkedHashMap<>();
+  private final int parkFrom;
   private final FileCloner cloner;
   private final List<String> notes;
   private final Map<String, String> reattach;
@@ -53,13 +60,18 @@ final class FileRestorer implements ReattachContext {
       AdapterSet adapters,
       FileCloner cloner,
       List<OpenFileImage> files,
+      int parkFrom,
       List<String> notes) {
     this.husk = husk;
     this.request = request;
-    this.adapters = adapters;
+    this.parkFrom = parkFrom;
     this.cloner = cloner;
     this.notes = notes;
     reattach = byLowestNumber(request.reattach(), files);
+    for (Map.Entry<String, List<Recorded>> one : Connections.of(files, adapters).entrySet()) {
+      Adapter adapter = Objects.requireNonNull(adapters.byName(one.getKey()));
+      reattachments.put(one.getKey(), adapter.reattach(one.getValue(), this));
+    }
   }
 
   /** A wish for one number of a shared description is a wish for the description. */
@@ -100,25 +112,29 @@ final class FileRestorer implements ReattachContext {
     }
   }
 
+  /** Joins what refers to several: all descriptors are there, and all areas. */
+  void complete() {
+    for (Reattachment reattachment : reattachments.values()) {
+      reattachment.complete();
+    }
+  }
+
+  /** Tells the outside that the process runs; in reverse order. */
+  void restarted(RestartedContext context) {
+    List<Reattachment> reversed = new ArrayList<>(reattachments.values());
+    Collections.reverse(reversed);
+    for (Reattachment reattachment : reversed) {
+      reattachment.restarted(context);
+    }
+  }
+
   private void restore(OpenFileImage file, HuskFiles tools) {
     RemoteFd made;
     int flags = file.statusFlags();
     if (file.object() instanceof DescriptorImage.Connection connection) {
-      Adapter adapter = adapters.byName(connection.adapter());
-      if (adapter == null) {
-        throw new SnapshotException(
-            SnapshotException.Fault.TOO_NEW,
-            "the snapshot needs an adapter named '"
-                + connection.adapter()
-                + "', which is not installed here");
-      }
-      int lowest = file.descriptors().get(0).number();
       made =
-          adapter
-              .reattach(
-                  new Recorded(
-                      new RemoteFd(lowest), flags, connection.summary(), connection.state(), 0),
-                  this)
+          Objects.requireNonNull(reattachments.get(connection.adapter()))
+              .reattach(Connections.recorded(file, connection))
               .fd();
       // The adapter has set all other flags as far as the file it opened can take them.
       flags &= O_ASYNC;
@@ -168,8 +184,17 @@ final class FileRestorer implements ReattachContext {
   }
 
   @Override
-  public RemoteProcess husk() {
+  public RemoteTask husk() {
     return husk;
+  }
+
+  @Override
+  public RemoteFd park(RemoteFd fd) {
+    int at =
+        (int)
+            husk.call("fcntl(F_DUPFD)", "" + fd, Nr.FCNTL, fd.number(), F_DUPFD_CLOEXEC, parkFrom);
+    husk.call("close", "" + fd, Nr.CLOSE, fd.number());
+    return new RemoteFd(at);
   }
 
   @Override

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.ckpt.restore;
 
+import dev.vmckpt.ckpt.memory.FreeRange;
 import dev.vmckpt.ckpt.proc.ProcArea;
 import dev.vmckpt.ckpt.proc.ProcFs;
 import dev.vmckpt.ckpt.proc.ProcStat;
@@ -94,6 +95,11 @@ final class HuskBuilder implements AutoCloseable {
     }
     range.take(image.memory().vdso().value(), image.memory().vdsoEnd().value());
     first = Husk.seize(tracee, gadget, range.find(Husk.WORKSPACE_BYTES), suspendSeccomp);
+  }
+
+  /** The first process, in which things may be tried before anything is built. */
+  Husk first() {
+    return started();
   }
 
   /** The extended state of a process here: tells what this machine can restore. */

@@ -1,32 +1,65 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.ckpt.restore;
 
+import dev.vmckpt.ckpt.RestoreRequest;
 import dev.vmckpt.ckpt.memory.AreaRestorer;
 import dev.vmckpt.ckpt.memory.PageScan;
 import dev.vmckpt.ckpt.proc.MapsParser;
 import dev.vmckpt.ckpt.proc.ProcArea;
 import dev.vmckpt.ckpt.proc.ProcFs;
+import dev.vmckpt.ckpt.snapshot.AdapterSet;
 import dev.vmckpt.ckpt.snapshot.Hosts;
 import dev.vmckpt.ckpt.trace.ProcessMemory;
+import dev.vmckpt.spi.PreflightContext;
 import dev.vmckpt.spi.error.Refusal;
 import dev.vmckpt.spi.error.RefusedException;
 import dev.vmckpt.spi.image.HostFacts;
 import dev.vmckpt.spi.image.Manifest;
 import dev.vmckpt.spi.image.ProcessImage;
 import dev.vmckpt.spi.remote.RemoteAddress;
+import dev.vmckpt.spi.remote.RemoteTask;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 
 /** What is looked at before anything is built: whether this machine can run what was saved. */
 final class Preflight {
   private Preflight() {}
 
   /**
-   * @param xstate the extended state of any process here
+   * @param builder whose first process has been started
+   * @param notes is added to: what will come back otherwise
    * @throws RefusedException naming everything that stands in the way
    */
-  static void check(Manifest manifest, byte[] xstate) {
+  static void check(
+      RestoreRequest request, HuskBuilder builder, AdapterSet adapters, List<String> notes) {
+    Manifest manifest = request.manifest();
+    List<Refusal> refusals = new ArrayList<>(ofHost(manifest, builder.xstate()));
+    Context context = new Context(builder.first(), request.reattach(), notes);
+    for (ProcessImage process : manifest.processes()) {
+      refusals.addAll(AreaRestorer.missingFiles(process.memory()));
+      Connections.of(process.files(), adapters)
+          .forEach(
+              (name, recorded) ->
+                  refusals.addAll(
+                      Objects.requireNonNull(adapters.byName(name)).preflight(recorded, context)));
+    }
+    if (!refusals.isEmpty()) {
+      throw new RefusedException("restore of " + manifest.id(), refusals);
+    }
+  }
+
+  private record Context(RemoteTask process, Map<String, String> reattach, List<String> notes)
+      implements PreflightContext {
+    @Override
+    public void note(String message) {
+      notes.add(message);
+    }
+  }
+
+  private static List<Refusal> ofHost(Manifest manifest, byte[] xstate) {
     List<Refusal> refusals = new ArrayList<>();
     HostFacts saved = manifest.host();
     if (manifest.processes().size() != 1) {
@@ -68,12 +101,7 @@ final class Preflight {
                   + xstate.length,
               "use a processor with the same vector extensions"));
     }
-    for (ProcessImage process : manifest.processes()) {
-      refusals.addAll(AreaRestorer.missingFiles(process.memory()));
-    }
-    if (!refusals.isEmpty()) {
-      throw new RefusedException("restore of " + manifest.id(), refusals);
-    }
+    return refusals;
   }
 
   private static byte[] ownVdso() {

@@ -20,7 +20,6 @@ import dev.vmckpt.ckpt.task.Timers;
 import dev.vmckpt.ckpt.trace.Husk;
 import dev.vmckpt.ckpt.trace.Tracee;
 import dev.vmckpt.ckpt.trace.VdsoCode;
-import dev.vmckpt.spi.Adapter;
 import dev.vmckpt.spi.FileCloner;
 import dev.vmckpt.spi.RestartedContext;
 import dev.vmckpt.spi.image.CredentialsImage;
@@ -59,7 +58,7 @@ public final class RestoreEngine {
     List<String> notes = new ArrayList<>();
     try (HuskBuilder builder = new HuskBuilder(image)) {
       builder.start();
-      Preflight.check(request.manifest(), builder.xstate());
+      Preflight.check(request, builder, adapters, notes);
       Husk husk = builder.build();
       if (husk.pid() != image.pid()) {
         notes.add(
@@ -81,7 +80,8 @@ public final class RestoreEngine {
                 + " (CAP_SYS_ADMIN, CONFIG_TIME_NS)");
       }
       restoreFs(husk, image);
-      FileRestorer files = new FileRestorer(husk, request, adapters, cloner, image.files(), notes);
+      FileRestorer files =
+          new FileRestorer(husk, request, adapters, cloner, image.files(), parkFrom, notes);
       try (HuskFiles tools =
           new HuskFiles(husk, request.folder(), files.reattach(), notes, parkFrom + PARKING)) {
         files.restore(image.files(), tools);
@@ -89,6 +89,7 @@ public final class RestoreEngine {
         // Last: a seal would forbid the shared mapping of a memfd.
         tools.finish();
       }
+      files.complete();
       husk.call("close_range", "parked descriptors", Nr.CLOSE_RANGE, parkFrom, 0xffffffffL, 0);
       List<Tracee> threads = Threads.make(husk, image.threads());
       for (int i = 0; i < threads.size(); i++) {
@@ -117,7 +118,7 @@ public final class RestoreEngine {
       builder.released();
       husk.memory().close();
       long micros = (System.nanoTime() - start) / 1000;
-      restarted(husk.pid(), notes);
+      files.restarted(new Restarted(husk.pid(), notes));
       return new Restored(
           husk.pid(), image.pid(), supervisor, micros, areas.anyLazy(), List.copyOf(notes));
     }
@@ -195,14 +196,6 @@ public final class RestoreEngine {
             0,
             0);
     Sys.check("munmap", "the workspace", result);
-  }
-
-  private void restarted(int pid, List<String> notes) {
-    Restarted context = new Restarted(pid, notes);
-    for (int i = adapters.ordered().size() - 1; i >= 0; i--) {
-      Adapter adapter = adapters.ordered().get(i);
-      adapter.restarted(context);
-    }
   }
 
   private record Restarted(int pid, List<String> notes) implements RestartedContext {

@@ -5,12 +5,14 @@ import dev.vmckpt.ckpt.Inspection;
 import dev.vmckpt.ckpt.Inspection.Resource;
 import dev.vmckpt.ckpt.Inspection.Verdict;
 import dev.vmckpt.ckpt.proc.ProcTimers;
+import dev.vmckpt.spi.Finding;
 import dev.vmckpt.spi.error.Refusal;
 import dev.vmckpt.spi.error.TargetGoneException;
 import java.io.File;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -31,20 +33,31 @@ public final class Inspector {
     }
   }
 
-  private static Inspection describe(Plan plan) {
+  private Inspection describe(Plan plan) {
     List<Resource> resources = new ArrayList<>();
+    List<Refusal> refusals = new ArrayList<>();
+    boolean enterable = plan.gadgets() != null;
     for (Refusal refusal : plan.refusals()) {
       if (refusal.resource().startsWith("process:")) {
-        resources.add(
-            new Resource(
-                "process",
-                refusal.resource(),
-                plan.status().name(),
-                "nobody",
-                Verdict.REFUSED,
-                refusal.why(),
-                refusal.remedy()));
+        refusals.add(refusal);
+        // Traced by another, or filtered to death: nothing can be asked from inside.
+        enterable = false;
       }
+    }
+    Map<String, List<Finding>> findings = Map.of();
+    if (enterable) {
+      findings = engine.examine(plan, refusals);
+    }
+    for (Refusal refusal : refusals) {
+      resources.add(
+          new Resource(
+              "process",
+              refusal.resource(),
+              plan.status().name(),
+              "nobody",
+              Verdict.REFUSED,
+              refusal.why(),
+              refusal.remedy()));
     }
     addThreads(plan, resources);
     for (@Nullable String[] area : plan.memory().describe()) {
@@ -54,7 +67,7 @@ public final class Inspector {
               "area",
               text(area[0]),
               text(area[1]),
-              refused ? "nobody" : GENERIC,
+              refused ? "nobody" : area[5] == null ? GENERIC : area[5],
               refused ? Verdict.REFUSED : Verdict.CARRIED,
               text(refused ? area[3] : area[2]),
               area[4]));
@@ -94,7 +107,7 @@ public final class Inspector {
                   : "only single processes are saved yet",
               child.ended() ? null : "end it, or start the target without it"));
     }
-    return new Inspection(plan.pid(), plan.status().name(), List.copyOf(resources));
+    return new Inspection(plan.pid(), plan.status().name(), List.copyOf(resources), findings);
   }
 
   private static void addThreads(Plan plan, List<Resource> resources) {

@@ -2,9 +2,11 @@
 package dev.vmckpt.ckpt.snapshot;
 
 import dev.vmckpt.ckpt.memory.AddressSpacePlan;
+import dev.vmckpt.ckpt.memory.AddressSpacePlan.AreaOwner;
 import dev.vmckpt.ckpt.objects.Census;
 import dev.vmckpt.ckpt.objects.KernelObjects;
 import dev.vmckpt.ckpt.objects.Recognised;
+import dev.vmckpt.ckpt.proc.ProcArea;
 import dev.vmckpt.ckpt.proc.ProcFs;
 import dev.vmckpt.ckpt.proc.ProcStat;
 import dev.vmckpt.ckpt.proc.ProcStatus;
@@ -13,8 +15,11 @@ import dev.vmckpt.ckpt.proc.SmapsParser;
 import dev.vmckpt.ckpt.snapshot.Plan.Child;
 import dev.vmckpt.ckpt.snapshot.Plan.Owned;
 import dev.vmckpt.ckpt.trace.Gadgets;
+import dev.vmckpt.ckpt.trace.Lodger;
 import dev.vmckpt.ckpt.trace.ProcessMemory;
 import dev.vmckpt.spi.Adapter;
+import dev.vmckpt.spi.AreaClaim;
+import dev.vmckpt.spi.AreaResource;
 import dev.vmckpt.spi.Claim;
 import dev.vmckpt.spi.ClaimContext;
 import dev.vmckpt.spi.DescriptorResource;
@@ -55,6 +60,10 @@ final class Planner {
    * @throws NotPermittedException if it may not be looked at
    */
   Plan plan(int pid, Set<String> drops) {
+    return plan(pid, drops, null);
+  }
+
+  private Plan plan(int pid, Set<String> drops, @Nullable Lodger lodger) {
     ProcStatus status = ProcStatus.parse(ProcFs.read(ProcFs.of(pid, "status")));
     if (status.state() == 'Z' || status.state() == 'X') {
       throw new TargetGoneException("process " + pid + " has ended already");
@@ -70,10 +79,13 @@ final class Planner {
     refuseProcess(pid, status, refusals);
     ProcStat stat = ProcStat.parse(ProcFs.read(ProcFs.of(pid, "stat")));
     Census census = Census.take(pid);
-    String maps = ProcFs.read(ProcFs.of(pid, "maps"));
+    String maps = Maps.of(pid, lodger);
     AddressSpacePlan memory =
         new AddressSpacePlan(
-            pid, SmapsParser.parse(ProcFs.read(ProcFs.of(pid, "smaps"))), census.descriptors());
+            pid,
+            withoutOurs(SmapsParser.parse(ProcFs.read(ProcFs.of(pid, "smaps"))), lodger),
+            census.descriptors(),
+            area -> owner(area, census, drops));
     refusals.addAll(memory.refusals());
     refusals.addAll(census.refusals());
     refusals.addAll(Surroundings.refusals(pid));
@@ -90,7 +102,7 @@ final class Planner {
       }
     }
     checkDrops(drops, census.descriptors());
-    List<Child> children = children(pid, stat);
+    List<Child> children = children(pid, stat, lodger);
     for (Child child : children) {
       if (!child.ended()) {
         refusals.add(
@@ -132,9 +144,13 @@ final class Planner {
     }
   }
 
-  /** The plan of a process that we have stopped ourselves. */
-  Plan planFrozen(int pid, Set<String> drops) {
-    Plan plan = plan(pid, drops);
+  /**
+   * The plan of a process that we have stopped ourselves.
+   *
+   * @param lodger a task of ours in it, which is no part of it
+   */
+  Plan planFrozen(int pid, Set<String> drops, @Nullable Lodger lodger) {
+    Plan plan = plan(pid, drops, lodger);
     List<Refusal> refusals = new ArrayList<>();
     for (Refusal refusal : plan.refusals()) {
       if (!refusal.why().startsWith(TRACED)) {
@@ -195,7 +211,7 @@ final class Planner {
           null,
           null);
     }
-    Context context = new Context();
+    Context context = new Context(census.descriptors());
     for (Adapter adapter : adapters.ordered()) {
       Optional<Claim> claim = adapter.claim(resource, context);
       if (claim.isPresent()) {
@@ -215,6 +231,31 @@ final class Planner {
         "unknown",
         "nobody carries this kind of descriptor",
         "close it in the target, or leave it out with --drop " + resource.name());
+  }
+
+  private static List<ProcArea> withoutOurs(List<ProcArea> areas, @Nullable Lodger lodger) {
+    if (lodger == null) {
+      return areas;
+    }
+    List<ProcArea> theirs = new ArrayList<>();
+    for (ProcArea area : areas) {
+      if (!lodger.owns(area.start())) {
+        theirs.add(area);
+      }
+    }
+    return theirs;
+  }
+
+  /** The adapter that carries an area, unless what it maps is left out. */
+  private @Nullable AreaOwner owner(AreaResource area, Census census, Set<String> drops) {
+    Context context = new Context(census.descriptors());
+    for (Adapter adapter : adapters.ordered()) {
+      Optional<AreaClaim> claim = adapter.claim(area, context);
+      if (claim.isPresent() && !drops.contains(claim.get().descriptor().toString())) {
+        return new AreaOwner(adapter.name(), claim.get());
+      }
+    }
+    return null;
   }
 
   private static Owned owned(
@@ -260,9 +301,12 @@ final class Planner {
     return words;
   }
 
-  private static List<Child> children(int pid, ProcStat stat) {
+  private static List<Child> children(int pid, ProcStat stat, @Nullable Lodger lodger) {
     List<Child> children = new ArrayList<>();
     for (int number : childNumbers(pid)) {
+      if (lodger != null && lodger.pid() == number) {
+        continue;
+      }
       try {
         ProcStat found = ProcStat.parse(ProcFs.read(ProcFs.of(number, "stat")));
         boolean ended = found.state() == 'Z';
@@ -321,6 +365,17 @@ final class Planner {
   }
 
   private final class Context implements ClaimContext {
+    private final List<DescriptorResource> descriptors;
+
+    Context(List<DescriptorResource> descriptors) {
+      this.descriptors = descriptors;
+    }
+
+    @Override
+    public List<DescriptorResource> descriptors() {
+      return descriptors;
+    }
+
     @Override
     public FileCloner cloner() {
       return cloner;

@@ -7,12 +7,13 @@ import dev.vmckpt.ckpt.trace.InjectionPlace;
 import dev.vmckpt.ckpt.trace.ProcessMemory;
 import dev.vmckpt.spi.error.VmckptException;
 import dev.vmckpt.spi.remote.Nr;
+import java.util.List;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Lets the target take the exit status of the child that was made in it, so that no zombie stays: a
- * second stop, of microseconds. Also takes what earlier snapshots left that were killed half way.
+ * Lets the target take the exit status of the tasks that were made in it, so that no zombie stays:
+ * a second stop, of microseconds. Also takes what earlier snapshots left that were killed half way.
  *
  * <p>A zombie does no harm, so nothing that goes wrong here is a failure of the snapshot.
  */
@@ -23,8 +24,8 @@ final class Reaper {
 
   private Reaper() {}
 
-  static void reap(Plan plan, int innerChild) {
-    if (plan.gadgets() == null) {
+  static void reap(Plan plan, List<Integer> ended) {
+    if (plan.gadgets() == null || ended.isEmpty()) {
       return;
     }
     try (ProcessMemory memory = new ProcessMemory(plan.pid());
@@ -33,7 +34,9 @@ final class Reaper {
       freeze.stop();
       InjectionPlace place = Recorder.place(freeze, plan.memory());
       try (BorrowedThread leader = freeze.borrow(freeze.leader(), plan.gadgets(), place, memory)) {
-        leader.tryCall(Nr.WAIT4, innerChild, 0, WNOHANG | WALL, 0);
+        for (int i = 0; i < ended.size(); i++) {
+          leader.tryCall(Nr.WAIT4, ended.get(i), 0, WNOHANG | WALL, 0);
+        }
         for (Plan.Child child : plan.children()) {
           if (child.ours() && plan.innerPid() == plan.pid()) {
             leader.tryCall(Nr.WAIT4, child.pid(), 0, WNOHANG | WALL, 0);

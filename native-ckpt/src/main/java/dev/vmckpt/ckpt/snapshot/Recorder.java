@@ -32,6 +32,7 @@ import dev.vmckpt.spi.FdInfo;
 import dev.vmckpt.spi.FileCloner;
 import dev.vmckpt.spi.RecordContext;
 import dev.vmckpt.spi.Recorded;
+import dev.vmckpt.spi.SettleContext;
 import dev.vmckpt.spi.error.FailureException;
 import dev.vmckpt.spi.error.Refusal;
 import dev.vmckpt.spi.error.RefusedException;
@@ -46,10 +47,13 @@ import dev.vmckpt.spi.image.OpenFileImage;
 import dev.vmckpt.spi.image.SignalsImage;
 import dev.vmckpt.spi.image.ThreadImage;
 import dev.vmckpt.spi.image.TimersImage;
+import dev.vmckpt.spi.remote.CallWatch;
 import dev.vmckpt.spi.remote.Nr;
 import dev.vmckpt.spi.remote.RemoteAddress;
 import dev.vmckpt.spi.remote.RemoteFd;
 import dev.vmckpt.spi.remote.RemoteProcess;
+import dev.vmckpt.spi.remote.RemoteTask;
+import dev.vmckpt.spi.remote.ThreadCall;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -71,21 +75,55 @@ final class Recorder {
   private static final int O_CLOEXEC = 02000000;
 
   private final Plan plan;
+  private final Lodging lodging;
   private final SnapshotRequest request;
   private final FileCloner cloner;
   private final List<String> notes;
   private final Threads threads = new Threads();
 
-  Recorder(Plan plan, SnapshotRequest request, FileCloner cloner, List<String> notes) {
+  Recorder(
+      Plan plan, Lodging lodging, SnapshotRequest request, FileCloner cloner, List<String> notes) {
     this.plan = plan;
+    this.lodging = lodging;
     this.request = request;
     this.cloner = cloner;
     this.notes = notes;
   }
 
+  /** Lets adapters bring threads to a better place. All threads are stopped, and stay so. */
+  void settle(Freeze freeze, List<Detached> detached) {
+    Settling context = new Settling(freeze);
+    for (int i = 0; i < detached.size(); i++) {
+      detached.get(i).detachment().settle(context);
+    }
+  }
+
+  private final class Settling implements SettleContext {
+    private final Freeze freeze;
+
+    Settling(Freeze freeze) {
+      this.freeze = freeze;
+    }
+
+    @Override
+    public List<ThreadCall> threads() {
+      return freeze.calls();
+    }
+
+    @Override
+    public RemoteTask lodger() {
+      return lodging.present();
+    }
+
+    @Override
+    public boolean advance(List<ThreadCall> held, CallWatch watch, long limitMillis) {
+      return freeze.advance(held, watch, limitMillis);
+    }
+  }
+
   /** Compares the frozen target with the plan. */
   void checkPlan() {
-    if (!ProcFs.read(ProcFs.of(plan.pid(), "maps")).equals(plan.maps())) {
+    if (!Maps.of(plan.pid(), lodging.tryLodger()).equals(plan.maps())) {
       throw new PlanOutdatedException("its memory map changed");
     }
     if (!plan.census().unchanged(plan.pid())) {
@@ -303,12 +341,26 @@ final class Recorder {
     List<long[]> wiped = plan.memory().wipedByFork();
     advise(leader, leftOut, MADV_DOFORK);
     advise(leader, wiped, MADV_KEEPONFORK);
+    ForkedChild child;
     try {
-      return leader.fork();
-    } finally {
-      advise(leader, leftOut, MADV_DONTFORK);
-      advise(leader, wiped, MADV_WIPEONFORK);
+      child = leader.fork();
+    } catch (SyscallException e) {
+      takeBack(leader, leftOut, wiped);
+      throw e;
     }
+    try {
+      takeBack(leader, leftOut, wiped);
+    } catch (RuntimeException e) {
+      // Nobody will ever hear of that child.
+      child.close();
+      throw e;
+    }
+    return child;
+  }
+
+  private static void takeBack(BorrowedThread leader, List<long[]> leftOut, List<long[]> wiped) {
+    advise(leader, leftOut, MADV_DONTFORK);
+    advise(leader, wiped, MADV_WIPEONFORK);
   }
 
   private static void advise(BorrowedThread leader, List<long[]> areas, int advice) {
@@ -328,6 +380,11 @@ final class Recorder {
     @Override
     public RemoteProcess target() {
       return leader;
+    }
+
+    @Override
+    public RemoteTask lodger() {
+      return lodging.present();
     }
 
     @Override

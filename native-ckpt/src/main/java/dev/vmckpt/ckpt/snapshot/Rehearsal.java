@@ -31,8 +31,12 @@ public final class Rehearsal {
 
   private Rehearsal() {}
 
-  /** Rehearses; what goes wrong here is no failure, only a longer pause. */
-  public static void run(SnapshotEngine engine) {
+  /**
+   * Rehearses; what goes wrong here is no failure, only a longer pause.
+   *
+   * @param concerned the names of the adapters that carry something of the real target
+   */
+  public static void run(SnapshotEngine engine, Set<String> concerned) {
     for (KernelObject<?> object : KernelObjects.all()) {
       load(object.imageType());
     }
@@ -40,6 +44,7 @@ public final class Rehearsal {
     try {
       home = Files.createTempDirectory("vmckpt-rehearsal");
       try (Understudy understudy = Understudy.start(home, SECONDS)) {
+        engine.furnish(understudy.pid(), adapter -> concerned.contains(adapter.name()));
         for (int round = 0; round < ROUNDS; round++) {
           Path folder = Files.createDirectory(home.resolve("round" + round));
           engine.take(
@@ -52,6 +57,11 @@ public final class Rehearsal {
     } finally {
       delete(home);
     }
+  }
+
+  /** Furnishes a throwaway process with what every adapter carries. */
+  public static void furnish(SnapshotEngine engine, int pid) {
+    engine.furnish(pid, adapter -> true);
   }
 
   private static void load(Class<?> type) {

@@ -5,27 +5,35 @@ import dev.vmckpt.ckpt.Captured;
 import dev.vmckpt.ckpt.ProgressListener;
 import dev.vmckpt.ckpt.SnapshotRequest;
 import dev.vmckpt.ckpt.memory.HugePages;
-import dev.vmckpt.ckpt.memory.PagesFile;
 import dev.vmckpt.ckpt.memory.PagesWriter;
 import dev.vmckpt.ckpt.trace.ForkedChild;
 import dev.vmckpt.ckpt.trace.Freeze;
+import dev.vmckpt.ckpt.trace.Lodger;
 import dev.vmckpt.spi.Adapter;
 import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.DetachContext;
 import dev.vmckpt.spi.Detachment;
+import dev.vmckpt.spi.ExamineContext;
 import dev.vmckpt.spi.FileCloner;
+import dev.vmckpt.spi.Finding;
 import dev.vmckpt.spi.error.FailureException;
+import dev.vmckpt.spi.error.Refusal;
 import dev.vmckpt.spi.error.RefusedException;
 import dev.vmckpt.spi.image.FileEntry;
+import dev.vmckpt.spi.remote.RemoteTask;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Predicate;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** Takes a snapshot of one process. All of it runs on the tracer thread. */
@@ -45,11 +53,19 @@ public final class SnapshotEngine {
   /**
    * Looks whether a request can be carried out at all, before any time is spent on it.
    *
+   * @return the names of the adapters that carry something of the target
    * @throws RefusedException as {@link #take} would
    */
-  public void check(SnapshotRequest request) {
+  public Set<String> check(SnapshotRequest request) {
     try (Plan plan = planner.plan(request.pid(), request.drops())) {
       refuse(plan);
+      Set<String> concerned = new HashSet<>();
+      for (Plan.Owned owned : plan.descriptors()) {
+        if (owned.adapter() != null) {
+          concerned.add(owned.adapter().name());
+        }
+      }
+      return concerned;
     }
   }
 
@@ -81,6 +97,7 @@ public final class SnapshotEngine {
                   + " saved: try again when it is quieter",
               e);
         }
+        empty(request.folder());
       }
     }
   }
@@ -102,12 +119,14 @@ public final class SnapshotEngine {
                 + " fail");
       }
     }
-    Recorder recorder = new Recorder(plan, request, cloner, notes);
-    try (PagesWriter writer = open(request.folder(), plan)) {
+    List<Integer> ended = new ArrayList<>();
+    try (Lodging lodging = new Lodging(plan);
+        PagesWriter writer = new PagesWriter(request.folder(), plan.innerPid())) {
+      Recorder recorder = new Recorder(plan, lodging, request, cloner, notes);
       Recording recording;
       ForkedChild child = null;
       try {
-        detach(plan, request, progress, detached);
+        detach(plan, lodging, request, progress, detached);
         long start;
         String created;
         // Seized and not stopped: the pause begins with the first interrupt.
@@ -116,10 +135,11 @@ public final class SnapshotEngine {
           created = Instant.now().toString();
           start = System.nanoTime();
           freeze.stop();
+          recorder.settle(freeze, detached);
           if (last) {
-            replanned = planInPause(plan, request);
+            replanned = planInPause(plan, lodging, request);
             plan = replanned;
-            recorder = new Recorder(plan, request, cloner, notes);
+            recorder = new Recorder(plan, lodging, request, cloner, notes);
           } else {
             recorder.checkPlan();
           }
@@ -133,6 +153,10 @@ public final class SnapshotEngine {
       } catch (RuntimeException e) {
         closeQuietly(child, e);
         resume(detached, e);
+        if (child != null) {
+          ended.add(child.innerPid());
+        }
+        moveOut(plan, lodging, ended);
         throw e;
       }
       try {
@@ -143,7 +167,10 @@ public final class SnapshotEngine {
       } finally {
         if (child != null) {
           child.close();
-          Reaper.reap(plan, child.innerPid());
+          ended.add(child.innerPid());
+        }
+        moveOut(plan, lodging, ended);
+        if (child != null) {
           HugePages.join(plan.pid(), plan.memory());
         }
       }
@@ -163,8 +190,8 @@ public final class SnapshotEngine {
   /**
    * A target that never holds still long enough is planned while it is frozen: slower, and certain.
    */
-  private Plan planInPause(Plan old, SnapshotRequest request) {
-    Plan plan = planner.planFrozen(request.pid(), request.drops());
+  private Plan planInPause(Plan old, Lodging lodging, SnapshotRequest request) {
+    Plan plan = planner.planFrozen(request.pid(), request.drops(), lodging.tryLodger());
     try {
       refuse(plan);
       if (!plan.sameOwners(old)) {
@@ -177,28 +204,55 @@ public final class SnapshotEngine {
     }
   }
 
-  private static PagesWriter open(Path folder, Plan plan) throws IOException {
-    // What an attempt before this one has left.
-    Path old = folder.resolve(PagesFile.pathOf(plan.innerPid()));
-    Files.deleteIfExists(old);
-    return new PagesWriter(folder, plan.innerPid());
+  /** Ends the lodger, and lets the target take the exit status of all tasks we made in it. */
+  private static void moveOut(Plan plan, Lodging lodging, List<Integer> ended) {
+    Lodger lodger = lodging.tryLodger();
+    if (lodger != null) {
+      lodger.close();
+      ended.add(lodger.innerPid());
+    }
+    Reaper.reap(plan, ended);
+  }
+
+  /** Takes away what an attempt before this one has left. */
+  private static void empty(Path folder) {
+    try (Stream<Path> walk = Files.walk(folder)) {
+      List<Path> paths = new ArrayList<>(walk.toList());
+      Collections.reverse(paths);
+      for (Path path : paths) {
+        if (!path.equals(folder)) {
+          Files.delete(path);
+        }
+      }
+    } catch (IOException e) {
+      throw new FailureException("the snapshot cannot be begun anew in " + folder, e);
+    }
   }
 
   /** An adapter whose connections are at rest. */
   record Detached(Adapter adapter, List<DescriptorResource> claimed, Detachment detachment) {}
 
   private void detach(
-      Plan plan, SnapshotRequest request, ProgressListener progress, List<Detached> detached) {
+      Plan plan,
+      Lodging lodging,
+      SnapshotRequest request,
+      ProgressListener progress,
+      List<Detached> detached) {
     for (Adapter adapter : adapters.ordered()) {
-      List<DescriptorResource> claimed = new ArrayList<>();
-      for (Plan.Owned owned : plan.descriptors()) {
-        if (owned.adapter() != null && owned.adapter().name().equals(adapter.name())) {
-          claimed.add(owned.resource());
-        }
-      }
-      Detachment detachment = adapter.detach(claimed, new Context(request, progress));
+      List<DescriptorResource> claimed = claimed(plan, adapter);
+      Detachment detachment = adapter.detach(claimed, new Context(lodging, request, progress));
       detached.add(new Detached(adapter, claimed, detachment));
     }
+  }
+
+  private static List<DescriptorResource> claimed(Plan plan, Adapter adapter) {
+    List<DescriptorResource> claimed = new ArrayList<>();
+    for (Plan.Owned owned : plan.descriptors()) {
+      if (owned.adapter() != null && owned.adapter().name().equals(adapter.name())) {
+        claimed.add(owned.resource());
+      }
+    }
+    return claimed;
   }
 
   /** Undoes every detaching, last first; all failures are kept. */
@@ -237,10 +291,12 @@ public final class SnapshotEngine {
   }
 
   private final class Context implements DetachContext {
+    private final Lodging lodging;
     private final SnapshotRequest request;
     private final ProgressListener progress;
 
-    Context(SnapshotRequest request, ProgressListener progress) {
+    Context(Lodging lodging, SnapshotRequest request, ProgressListener progress) {
+      this.lodging = lodging;
       this.request = request;
       this.progress = progress;
     }
@@ -261,8 +317,71 @@ public final class SnapshotEngine {
     }
 
     @Override
+    public RemoteTask lodger() {
+      return lodging.lodger();
+    }
+
+    @Override
     public void announce(String message) {
       progress.announce(message);
+    }
+  }
+
+  /**
+   * What adapters find when they look closer at what they claimed, by their names. Makes a lodger
+   * if one of them wants it.
+   *
+   * @param refusals is added to: what only that closer look showed
+   */
+  Map<String, List<Finding>> examine(Plan plan, List<Refusal> refusals) {
+    Map<String, List<Finding>> findings = new LinkedHashMap<>();
+    Lodging lodging = new Lodging(plan);
+    try {
+      for (Adapter adapter : adapters.ordered()) {
+        List<DescriptorResource> claimed = claimed(plan, adapter);
+        if (claimed.isEmpty()) {
+          continue;
+        }
+        try {
+          List<Finding> found = adapter.examine(claimed, new Examining(plan, lodging));
+          if (!found.isEmpty()) {
+            findings.put(adapter.name(), found);
+          }
+        } catch (RefusedException e) {
+          refusals.addAll(e.refusals());
+        }
+      }
+    } finally {
+      moveOut(plan, lodging, new ArrayList<>());
+    }
+    return findings;
+  }
+
+  private record Examining(Plan plan, Lodging lodging) implements ExamineContext {
+    @Override
+    public int pid() {
+      return plan.pid();
+    }
+
+    @Override
+    public RemoteTask lodger() {
+      return lodging.lodger();
+    }
+  }
+
+  /** Lets adapters furnish a throwaway process with what they carry; see {@link Rehearsal}. */
+  void furnish(int pid, Predicate<Adapter> which) {
+    try (Plan plan = planner.plan(pid, Set.of())) {
+      Lodging lodging = new Lodging(plan);
+      try {
+        for (Adapter adapter : adapters.ordered()) {
+          if (which.test(adapter)) {
+            adapter.rehearse(new Examining(plan, lodging));
+          }
+        }
+      } finally {
+        moveOut(plan, lodging, new ArrayList<>());
+      }
     }
   }
 

@@ -32,6 +32,8 @@ public final class BorrowedThread implements RemoteProcess, AutoCloseable {
   /** struct clone_args of include/uapi/linux/sched.h, its first version. */
   private static final int CLONE_ARGS_BYTES = 64;
 
+  private static final long CLONE_VM = 0x100;
+  private static final long CLONE_FILES = 0x400;
   private static final long RT_SIGRETURN = Nr.RT_SIGRETURN;
 
   private final int pid;
@@ -167,6 +169,17 @@ public final class BorrowedThread implements RemoteProcess, AutoCloseable {
    * @throws SyscallException if the kernel refuses, for want of memory or process numbers
    */
   public ForkedChild fork() {
+    return spawn(0);
+  }
+
+  /**
+   * Makes a stopped task that shares memory and descriptors with the target; see {@link Lodger}.
+   */
+  ForkedChild lodge() {
+    return spawn(CLONE_VM | CLONE_FILES);
+  }
+
+  private ForkedChild spawn(long flags) {
     thread.setOptions(Freeze.OPTIONS | freezeExtra | Ptrace.O_TRACECLONE | Ptrace.O_TRACEFORK);
     // exit signal 0: the parent is not told. The child's stack is its exit frame.
     if (freezeExtra != 0) {
@@ -174,7 +187,7 @@ public final class BorrowedThread implements RemoteProcess, AutoCloseable {
       // forks by clone; clone3 it answers with ENOSYS, for the sake of the C library.
       long stack = place.start().value();
       ByteBuffer arguments = ByteBuffer.allocate(CLONE_ARGS_BYTES).order(ByteOrder.LITTLE_ENDIAN);
-      arguments.putLong(40, stack).putLong(48, place.exitFrame().value() - stack);
+      arguments.putLong(0, flags).putLong(40, stack).putLong(48, place.exitFrame().value() - stack);
       memory.write(place.scratch(), arguments.array());
       begin(Nr.CLONE3, place.scratch().value(), CLONE_ARGS_BYTES, 0, 0, 0, 0);
       Tracee child = awaitBirth();
@@ -182,7 +195,7 @@ public final class BorrowedThread implements RemoteProcess, AutoCloseable {
         return born(child);
       }
     }
-    begin(Nr.CLONE, 0, place.exitFrame().value(), 0, 0, 0, 0);
+    begin(Nr.CLONE, flags, place.exitFrame().value(), 0, 0, 0, 0);
     return born(awaitBirth());
   }
 

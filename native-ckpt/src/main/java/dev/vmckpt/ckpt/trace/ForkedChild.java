@@ -19,6 +19,10 @@ public final class ForkedChild implements AutoCloseable {
     this.innerPid = innerPid;
   }
 
+  Tracee tracee() {
+    return tracee;
+  }
+
   /** Its number in our pid namespace. */
   public int pid() {
     return tracee.number();

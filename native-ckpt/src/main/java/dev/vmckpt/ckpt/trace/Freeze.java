@@ -8,6 +8,8 @@ import dev.vmckpt.spi.error.NotPermittedException;
 import dev.vmckpt.spi.error.SyscallException;
 import dev.vmckpt.spi.error.TargetGoneException;
 import dev.vmckpt.spi.error.VmckptException;
+import dev.vmckpt.spi.remote.CallWatch;
+import dev.vmckpt.spi.remote.ThreadCall;
 import java.io.File;
 import java.util.ArrayList;
 import java.util.List;
@@ -63,7 +65,9 @@ public final class Freeze implements AutoCloseable {
 
   /** Stops all threads, also those that come to be meanwhile. */
   public void stop() {
-    priority = new PausePriority();
+    if (priority == null) {
+      priority = new PausePriority();
+    }
     long deadline = System.nanoTime() + DEADLINE_NANOS;
     do {
       for (int i = 0; i < threads.size(); i++) {
@@ -127,6 +131,59 @@ public final class Freeze implements AutoCloseable {
   public BorrowedThread borrow(
       Tracee thread, Gadgets gadgets, InjectionPlace place, ProcessMemory memory) {
     return new BorrowedThread(pid, thread, gadgets, place, memory).withOptions(extraOptions);
+  }
+
+  /** Where each thread stands. */
+  public List<ThreadCall> calls() {
+    Registers registers = new Registers();
+    List<ThreadCall> calls = new ArrayList<>(threads.size());
+    for (int i = 0; i < threads.size(); i++) {
+      threads.get(i).getRegisters(registers);
+      calls.add(registers.threadCall(threads.get(i).tid()));
+    }
+    return calls;
+  }
+
+  /**
+   * Lets threads of the stopped target run on for a while, watching their system calls, and stops
+   * all of them again. A target that a signal has stopped is left as it is.
+   *
+   * @param held threads that do not move
+   * @return whether the watch was content in time
+   */
+  public boolean advance(List<ThreadCall> held, CallWatch watch, long limitMillis) {
+    if (groupStopped) {
+      return watch.content();
+    }
+    List<Tracee> moving = new ArrayList<>();
+    for (int i = 0; i < threads.size(); i++) {
+      if (!holds(held, threads.get(i).number())) {
+        moving.add(threads.get(i));
+      }
+    }
+    Registers registers = new Registers();
+    for (Tracee thread : moving) {
+      // A target that runs must never run without its filters.
+      thread.setOptions(OPTIONS);
+    }
+    for (Tracee thread : moving) {
+      restartCall(thread, registers);
+      thread.resume(Ptrace.SYSCALL, 0);
+    }
+    Advance advance = new Advance(moving, watch, registers);
+    boolean content = advance.run(System.nanoTime() + limitMillis * 1_000_000);
+    threads.removeAll(advance.ended());
+    stop();
+    return content;
+  }
+
+  private static boolean holds(List<ThreadCall> held, int tid) {
+    for (ThreadCall call : held) {
+      if (call.tid().number() == tid) {
+        return true;
+      }
+    }
+    return false;
   }
 
   /** Lets all threads run on; they stay seized no longer. */

@@ -25,6 +25,7 @@ final class Ptrace {
   static final int SETSIGMASK = 0x420b;
   static final int SECCOMP_GET_FILTER = 0x420c;
   static final int SECCOMP_GET_METADATA = 0x420d;
+  static final int GET_SYSCALL_INFO = 0x420e;
   static final int GET_RSEQ_CONFIGURATION = 0x420f;
 
   static final int O_TRACESYSGOOD = 1;

@@ -2,6 +2,11 @@
 package dev.vmckpt.ckpt.trace;
 
 import dev.vmckpt.ckpt.raw.NativeBuffer;
+import dev.vmckpt.spi.error.Errno;
+import dev.vmckpt.spi.remote.Nr;
+import dev.vmckpt.spi.remote.ThreadCall;
+import dev.vmckpt.spi.remote.Tid;
+import java.util.List;
 
 /**
  * The general registers of a thread: struct user_regs_struct of arch/x86/include/asm/user_64.h.
@@ -48,6 +53,9 @@ public final class Registers {
    * epoll_pwait2: they return EINTR for a mere stop.
    */
   private static final int[] NEVER_RESTARTED = {65, 128, 208, 220, 232, 281, 333, 441};
+
+  /** ioctl(KVM_RUN) of include/uapi/linux/kvm.h: it too returns EINTR for a mere stop. */
+  private static final long KVM_RUN = 0xae80;
 
   private static final int ERESTARTSYS = -512;
   private static final int ERESTARTNOINTR = -513;
@@ -133,7 +141,7 @@ public final class Registers {
       boolean restart =
           result == ERESTARTSYS || result == ERESTARTNOINTR || result == ERESTARTNOHAND;
       if (restart || result == ERESTART_RESTARTBLOCK) {
-        set(RAX, restart || anew ? call : dev.vmckpt.spi.remote.Nr.RESTART_SYSCALL);
+        set(RAX, restart || anew ? call : Nr.RESTART_SYSCALL);
         set(RIP, get(RIP) - SYSCALL_INSTRUCTION_BYTES);
       }
     }
@@ -146,7 +154,31 @@ public final class Registers {
 
   /** Whether it has just left a call that the kernel ends for a mere stop, and never restarts. */
   boolean endedByStop() {
-    return get(RAX) == -dev.vmckpt.spi.error.Errno.EINTR && neverRestarted(get(ORIG_RAX));
+    long call = get(ORIG_RAX);
+    return get(RAX) == -Errno.EINTR
+        && (neverRestarted(call) || (call == Nr.IOCTL && (get(RSI) & 0xffffffffL) == KVM_RUN));
+  }
+
+  /** The system call the thread stands in or has just left; negative for none. */
+  long call() {
+    return get(ORIG_RAX);
+  }
+
+  /** Where a thread with these registers stands. */
+  ThreadCall threadCall(Tid tid) {
+    long call = call();
+    return new ThreadCall(
+        tid,
+        call < 0 ? ThreadCall.NONE : (int) call,
+        List.of(get(RDI), get(RSI), get(RDX), get(R10), get(R8), get(R9)),
+        get(RAX));
+  }
+
+  /** Points a thread that has just left a call at that call again. */
+  void repeatCall() {
+    set(RAX, get(ORIG_RAX));
+    set(RIP, get(RIP) - SYSCALL_INSTRUCTION_BYTES);
+    set(ORIG_RAX, -1);
   }
 
   private static boolean neverRestarted(long call) {

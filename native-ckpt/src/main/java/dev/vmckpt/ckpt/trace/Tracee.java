@@ -25,6 +25,7 @@ public final class Tracee {
   private static final int SIGINFO_BYTES = 128;
   private static final int PEEKSIGINFO_SHARED = 1;
   private static final int MAX_FILTER_INSTRUCTIONS = 4096;
+  private static final int SYSCALL_INFO_BYTES = 88;
   private static final long POLL_NANOS = 20_000;
   private static final long SPIN_NANOS = 200_000;
 
@@ -118,6 +119,9 @@ public final class Tracee {
         return true;
       }
       resume(Ptrace.CONT, WaitStatus.isSignal(lastStatus) ? WaitStatus.signal(lastStatus) : 0);
+      // A stop of any other kind has made the kernel forget that we asked (ptrace_stop of
+      // kernel/signal.c).
+      interrupt();
     }
   }
 
@@ -144,6 +148,36 @@ public final class Tracee {
       throw new TargetGoneException("thread " + tid + " ended");
     }
     return lastStatus;
+  }
+
+  /**
+   * Looks whether it has stopped, in whatever way.
+   *
+   * @throws TargetGoneException if it ended instead
+   */
+  boolean tryAwait() {
+    long result = Sys.tryCall(Nr.WAIT4, tid, word.address(), WALL | WNOHANG);
+    if (result == 0 || result == -Errno.EINTR) {
+      return false;
+    }
+    lastStatus = word.bytes().getInt(0);
+    if (result < 0 || WaitStatus.gone(lastStatus)) {
+      throw new TargetGoneException("thread " + tid + " ended");
+    }
+    stopped = true;
+    return true;
+  }
+
+  /** In a stop at a system call: whether it is at its entry. */
+  boolean isEntering() {
+    // struct ptrace_syscall_info { u8 op; … }: PTRACE_SYSCALL_INFO_ENTRY 1, EXIT 2
+    Ptrace.request(
+        "PTRACE_GET_SYSCALL_INFO",
+        Ptrace.GET_SYSCALL_INFO,
+        tid,
+        SYSCALL_INFO_BYTES,
+        xstate.address());
+    return xstate.bytes().get(0) == 1;
   }
 
   /** Lets it run until the next stop that {@code request} asks for. */

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-package dev.vmckpt.ckpt.restore;
+package dev.vmckpt.ckpt.memory;
 
 import dev.vmckpt.spi.remote.RemoteAddress;
 import java.util.ArrayList;
 import java.util.List;
 
 /** Finds a range of addresses that is free in several address spaces at once. */
-final class FreeRange {
+public final class FreeRange {
   private static final long LOWEST = 1L << 32;
   private static final long HIGHEST = 0x7f0000000000L;
 
@@ -15,12 +15,13 @@ final class FreeRange {
 
   private final List<long[]> taken = new ArrayList<>();
 
-  void take(long start, long end) {
+  /** Says that a range is taken. */
+  public void take(long start, long end) {
     taken.add(new long[] {start, end});
   }
 
   /** The lowest free range of that many bytes. */
-  RemoteAddress find(long bytes) {
+  public RemoteAddress find(long bytes) {
     long at = LOWEST;
     boolean moved = true;
     while (moved && at < HIGHEST) {

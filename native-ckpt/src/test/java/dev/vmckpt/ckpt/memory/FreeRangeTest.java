@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package dev.vmckpt.ckpt.restore;
+package dev.vmckpt.ckpt.memory;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.vmckpt.spi.remote;
+
+/**
+ * System calls that are made in a task in one go, in the order they were added. Arguments that lie
+ * in memory are placed first; what calls write is read when they were run.
+ */
+public interface CallBatch {
+  /** How many bytes arguments and results may take, at least. */
+  int ROOM_BYTES = 256 << 10;
+
+  /** How many calls it holds, at least. */
+  int CALLS = 1024;
+
+  /** Copies an argument over there; at a multiple of 16, there until the next batch is begun. */
+  RemoteAddress place(byte[] argument);
+
+  /** A place of that many zero bytes for a result; at a multiple of 16. */
+  RemoteAddress reserve(int bytes);
+
+  /**
+   * Adds a call that must succeed.
+   *
+   * @param name the name of the call, for the message
+   * @param subject what it is about, for the message
+   * @return its index
+   */
+  int call(String name, String subject, int number, long... arguments);
+
+  /** Adds a call that may fail; its index. */
+  int tryCall(int number, long... arguments);
+
+  /**
+   * Makes all of them; a failure does not keep those behind it from being made.
+   *
+   * @throws dev.vmckpt.spi.error.SyscallException for the first that had to succeed and did not
+   */
+  void run();
+
+  /** What a call returned: a result, or minus the errno. */
+  long result(int index);
+
+  /** What lies at a place now. */
+  byte[] read(RemoteAddress from, int length);
+}

@@ -1,0 +1,3 @@
+/** What tests of adapters share. */
+@org.jspecify.annotations.NullMarked
+package dev.vmckpt.kit;

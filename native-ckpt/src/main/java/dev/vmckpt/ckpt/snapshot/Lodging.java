@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.vmckpt.ckpt.snapshot;
+
+import dev.vmckpt.ckpt.memory.FreeRange;
+import dev.vmckpt.ckpt.proc.MapsParser;
+import dev.vmckpt.ckpt.proc.ProcArea;
+import dev.vmckpt.ckpt.proc.ProcFs;
+import dev.vmckpt.ckpt.trace.BorrowedThread;
+import dev.vmckpt.ckpt.trace.Freeze;
+import dev.vmckpt.ckpt.trace.Gadgets;
+import dev.vmckpt.ckpt.trace.Lodger;
+import dev.vmckpt.ckpt.trace.ProcessMemory;
+import org.jspecify.annotations.Nullable;
+
+/** The lodger of one target, made when somebody needs it. */
+final class Lodging implements AutoCloseable {
+  private final Plan plan;
+  private @Nullable Lodger lodger;
+
+  Lodging(Plan plan) {
+    this.plan = plan;
+  }
+
+  /** The lodger, made by stopping the running target for a moment if there is none yet. */
+  Lodger lodger() {
+    Lodger here = lodger;
+    if (here != null) {
+      return here;
+    }
+    Gadgets gadgets = plan.gadgets();
+    if (gadgets == null) {
+      throw new IllegalStateException("planned without gadgets");
+    }
+    boolean filtered = plan.status().seccomp() != 0;
+    try (ProcessMemory memory = new ProcessMemory(plan.pid());
+        Freeze freeze = Freeze.seize(plan.pid(), filtered, KernelTasks.INSTANCE)) {
+      freeze.stop();
+      FreeRange range = new FreeRange();
+      for (ProcArea area : MapsParser.parse(ProcFs.read(ProcFs.of(plan.pid(), "maps")))) {
+        range.take(area.start(), area.end());
+      }
+      try (BorrowedThread leader =
+          freeze.borrow(freeze.leader(), gadgets, Recorder.place(freeze, plan.memory()), memory)) {
+        here =
+            Lodger.moveIn(leader, gadgets.syscall(), range.find(Lodger.WORKSPACE_BYTES), filtered);
+        lodger = here;
+      }
+    }
+    return here;
+  }
+
+  /** The lodger if there is one. */
+  @Nullable Lodger tryLodger() {
+    return lodger;
+  }
+
+  /**
+   * The lodger inside the pause.
+   *
+   * @throws IllegalStateException if nobody asked for it while the target ran
+   */
+  Lodger present() {
+    Lodger here = lodger;
+    if (here == null) {
+      throw new IllegalStateException("no lodger was asked for before the pause");
+    }
+    return here;
+  }
+
+  /** Lets it move out; the target still has to take its exit status, see {@link Reaper}. */
+  @Override
+  public void close() {
+    if (lodger != null) {
+      lodger.close();
+    }
+  }
+}
