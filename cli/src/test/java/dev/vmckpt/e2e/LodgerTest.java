@@ -184,9 +184,11 @@ class LodgerTest {
                 List.of(),
                 new CallWatch() {
                   @Override
-                  public boolean entering(ThreadCall call) {
+                  public Interest entering(ThreadCall call) {
                     assertThat(call.number()).isNotNegative();
-                    return seen < already + CALLS;
+                    return seen >= already + CALLS
+                        ? Interest.NONE
+                        : seen % 2 == 0 ? Interest.WATCH : Interest.CUT_SHORT;
                   }
 
                   @Override

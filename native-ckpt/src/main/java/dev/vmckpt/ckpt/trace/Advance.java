@@ -75,8 +75,14 @@ final class Advance {
     thread.getRegisters(registers);
     ThreadCall call = registers.threadCall(thread.tid());
     if (thread.isEntering()) {
-      if (watch.entering(call)) {
+      CallWatch.Interest interest = watch.entering(call);
+      if (interest != CallWatch.Interest.NONE) {
         watched.add(thread);
+      }
+      if (interest == CallWatch.Interest.CUT_SHORT) {
+        // Asked for here it comes due inside the call; nothing of the target's is written, so our
+        // death leaves nothing behind.
+        thread.interrupt();
       }
     } else if (watched.remove(thread)) {
       CallWatch.Next next = watch.left(call);
