@@ -163,6 +163,11 @@ int main(int argc, char **argv) {
         if (i % 2) pattern_write(mapped.base + i * PAGE, PAGE, mapped.seeds[i]);
     }
 
+    // Of another one the upper half was overwritten with zeros, which the file does not hold.
+    static const uint8_t half_of_zeros[PAGES / 2 * PAGE];
+    uint8_t *cleared = map(MAP_PRIVATE, file);
+    memset(cleared + PAGES / 2 * PAGE, 0, PAGES / 2 * PAGE);
+
     sparse = NEED(mmap(NULL, (size_t)SPARSE_PAGES * PAGE, both, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
     NEED(madvise(sparse, (size_t)SPARSE_PAGES * PAGE, MADV_NOHUGEPAGE));
     for (int i = 0; i < SPARSE_PAGES; i += SPARSE_STEP) pattern_write(sparse + (size_t)i * PAGE, PAGE, i);
@@ -187,6 +192,9 @@ int main(int argc, char **argv) {
             pattern_check("private file mapping", mapped.base + i * PAGE, PAGE, mapped.seeds[i]);
         int odd = (target_passes % (PAGES / 2)) * 2 + 1;
         pattern_write(mapped.base + odd * PAGE, PAGE, ++mapped.seeds[odd]);
+
+        for (int i = 0; i < PAGES / 2; i++) pattern_check("cleared file mapping", cleared + i * PAGE, PAGE, 5000 + i);
+        check("zeros over a file", 0, memcmp(cleared + PAGES / 2 * PAGE, half_of_zeros, sizeof half_of_zeros));
 
         pattern_check("huge-page area", huge, HUGE, huge_seed);
         if (target_passes % 16 == 0) pattern_write(huge, HUGE, ++huge_seed);

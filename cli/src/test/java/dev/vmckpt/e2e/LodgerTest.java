@@ -3,6 +3,7 @@ package dev.vmckpt.e2e;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.vmckpt.ckpt.Captured;
 import dev.vmckpt.ckpt.Checkpointer;
 import dev.vmckpt.ckpt.ProgressListener;
 import dev.vmckpt.ckpt.SnapshotRequest;
@@ -42,6 +43,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.ServiceLoader;
 import java.util.Set;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -49,6 +51,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** A task of ours in a target's address space, and threads that are moved on inside the pause. */
 class LodgerTest {
   private static final int PASSES = 10;
+  private static final Set<String> NO_DROPS = Set.of();
 
   @TempDir Path folder = Path.of("/nonexistent");
 
@@ -77,6 +80,106 @@ class LodgerTest {
     assertThat(probing.seen).as("calls seen").isGreaterThanOrEqualTo(3 * Probing.CALLS);
   }
 
+  /**
+   * Who snapshots is killed in the middle of calls that have to be made to the end: they are, the
+   * target goes on, and the next snapshot takes the workspace along and does not save it.
+   */
+  @Test
+  void whatADeadLodgerLeavesIsTakenAlong() throws Exception {
+    try (Target target = Target.start(folder, "memory")) {
+      target.awaitPasses(3);
+      List<String> before = allMaps(target.pid());
+      List<String> command =
+          List.of(
+              Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+              "-cp",
+              System.getProperty("java.class.path"),
+              Dying.class.getName(),
+              Integer.toString(target.pid()),
+              Files.createDirectory(folder.resolve("never")).toString());
+      Process dying =
+          new ProcessBuilder(command).redirectError(folder.resolve("errors").toFile()).start();
+      try {
+        String line = dying.inputReader().readLine();
+        assertThat(line).as(Files.readString(folder.resolve("errors"))).isEqualTo("now");
+        Thread.sleep(Dying.MILLIS / 4);
+      } finally {
+        dying.destroyForcibly().waitFor();
+      }
+      Path made = Path.of("/proc/" + target.pid() + "/fd/" + Dying.NUMBER);
+      long deadline = System.nanoTime() + 20_000_000_000L;
+      while (!Files.exists(made) && System.nanoTime() < deadline) {
+        Thread.sleep(20);
+      }
+      assertThat(made).as("made by the last call of a batch").exists();
+      target.awaitPasses(3);
+      List<String> left = allMaps(target.pid());
+      left.removeAll(before);
+      left.removeIf(line -> !line.contains("r-xp"));
+      assertThat(left).as("the page of code that stayed").hasSize(1);
+      long start = Long.parseUnsignedLong(left.get(0).substring(0, left.get(0).indexOf('-')), 16);
+      List<Adapter> adapters = new ArrayList<>(List.of(new Probing()));
+      ServiceLoader.load(Adapter.class).forEach(adapters::add);
+      try (Checkpointer checkpointer = new Checkpointer(adapters)) {
+        Captured captured =
+            checkpointer.snapshot(
+                new SnapshotRequest(
+                    target.pid(),
+                    Files.createDirectory(folder.resolve("next")),
+                    NO_DROPS,
+                    null,
+                    false),
+                ProgressListener.SILENT);
+        assertThat(captured.processes().get(0).memory().areas())
+            .noneMatch(
+                area -> area.start().value() < start + (1 << 20) && area.end().value() > start);
+      }
+      assertThat(allMaps(target.pid())).noneMatch(line -> line.startsWith(left.get(0)));
+      assertThat(Files.readString(children(target.pid()))).isBlank();
+      target.awaitPasses(PASSES);
+      assertThat(target.errors()).isEmpty();
+    }
+  }
+
+  /** Snapshots a process, and sleeps in the middle of calls that have to be made to the end. */
+  static final class Dying {
+    static final int NUMBER = 777;
+    static final int MILLIS = 2000;
+
+    private Dying() {}
+
+    public static void main(String[] words) {
+      Probing probing =
+          new Probing() {
+            @Override
+            public Detachment detach(List<DescriptorResource> claimed, DetachContext context) {
+              CallBatch batch = context.lodger().batch();
+              ByteBuffer time = ByteBuffer.allocate(16).order(ByteOrder.LITTLE_ENDIAN);
+              time.putLong(MILLIS / 1000).putLong(MILLIS % 1000 * 1_000_000L);
+              RemoteAddress at = batch.place(time.array());
+              // nanosleep, dup2
+              batch.tryCall(35, at.value(), 0);
+              batch.tryCall(33, 1, NUMBER);
+              System.out.println("now");
+              batch.runThrough();
+              throw new AssertionError("not killed in time");
+            }
+          };
+      List<Adapter> adapters = new ArrayList<>(List.of(probing));
+      ServiceLoader.load(Adapter.class).forEach(adapters::add);
+      try (Checkpointer checkpointer = new Checkpointer(adapters)) {
+        checkpointer.snapshot(
+            new SnapshotRequest(
+                Integer.parseInt(words[0]), Path.of(words[1]), NO_DROPS, null, false),
+            ProgressListener.SILENT);
+      }
+    }
+  }
+
+  private static List<String> allMaps(int pid) throws IOException {
+    return new ArrayList<>(Files.readAllLines(Path.of("/proc/" + pid + "/maps")));
+  }
+
   private static Path children(int pid) {
     return Path.of("/proc/" + pid + "/task/" + pid + "/children");
   }
@@ -89,7 +192,7 @@ class LodgerTest {
   }
 
   /** Claims nothing, and uses all that an adapter may. */
-  private static final class Probing implements Adapter {
+  private static class Probing implements Adapter {
     static final int CALLS = 3;
     private static final int SLOTS = 1000;
     private int seen;

@@ -234,6 +234,11 @@ final class AdapterKit implements AutoCloseable {
       }
 
       @Override
+      public void frozen(Runnable work) {
+        work.run();
+      }
+
+      @Override
       public void announce(String message) {
         announced.add(message);
       }

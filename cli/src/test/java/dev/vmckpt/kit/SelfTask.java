@@ -107,6 +107,11 @@ public final class SelfTask implements RemoteTask {
     }
 
     @Override
+    public void runThrough() {
+      run();
+    }
+
+    @Override
     public void run() {
       for (Call call : calls) {
         results.add(SelfTask.this.tryCall(call.number(), call.arguments()));

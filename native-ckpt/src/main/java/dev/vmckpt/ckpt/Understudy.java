@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.ckpt;
 
+import dev.vmckpt.ckpt.proc.ProcFs;
 import dev.vmckpt.ckpt.raw.FileCalls;
 import dev.vmckpt.ckpt.raw.NativeBuffer;
 import dev.vmckpt.ckpt.raw.OwnFd;
 import dev.vmckpt.ckpt.raw.SocketCalls;
 import dev.vmckpt.ckpt.raw.Spawn;
 import dev.vmckpt.ckpt.raw.Sys;
+import dev.vmckpt.spi.error.VmckptException;
 import dev.vmckpt.spi.remote.Nr;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * A throwaway process that holds one of everything a virtual machine usually holds: what a snapshot
@@ -26,6 +29,9 @@ public final class Understudy implements AutoCloseable {
   private static final int SOCKADDR_BYTES = 110;
   private static final int SIGNAL_SET_BYTES = 8;
   private static final int EPOLL_CTL_ADD = 1;
+
+  private static final long START_NANOS = 1_000_000_000;
+  private static final long POLL_NANOS = 200_000;
 
   private final int pid;
 
@@ -58,11 +64,27 @@ public final class Understudy implements AutoCloseable {
         // Inherited only without FD_CLOEXEC (F_SETFD 2).
         Sys.tryCall(Nr.FCNTL, fd.number(), 2, 0);
       }
-      return new Understudy(Spawn.start(PROGRAM, Integer.toString(seconds)));
+      Understudy started = new Understudy(Spawn.start(PROGRAM, Integer.toString(seconds)));
+      started.awaitSleep();
+      return started;
     } finally {
       for (OwnFd fd : held) {
         fd.close();
       }
+    }
+  }
+
+  /** Until its libraries are there and it sleeps; a moment at most. */
+  private void awaitSleep() {
+    String sleeping = Nr.CLOCK_NANOSLEEP + " ";
+    long deadline = System.nanoTime() + START_NANOS;
+    try {
+      while (!ProcFs.read(ProcFs.of(pid, "syscall")).startsWith(sleeping)
+          && System.nanoTime() < deadline) {
+        LockSupport.parkNanos(POLL_NANOS);
+      }
+    } catch (VmckptException e) {
+      // It cannot be looked at: then it has to be ready by luck.
     }
   }
 

@@ -20,6 +20,12 @@ public interface DetachContext {
   RemoteTask lodger();
 
   /**
+   * Stops all threads of the target while {@code work} is done, which is announced if it may take
+   * more than milliseconds. The lodger can be used meanwhile, if it was asked for before.
+   */
+  void frozen(Runnable work);
+
+  /**
    * Tells the user something while the target still runs, for example how much will be copied in
    * the pause.
    */

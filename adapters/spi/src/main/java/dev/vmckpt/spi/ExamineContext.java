@@ -9,4 +9,7 @@ public interface ExamineContext {
 
   /** A task of ours in the target's address space; made at the first call, gone afterwards. */
   RemoteTask lodger();
+
+  /** Stops all threads of the process while {@code work} is done: milliseconds at most. */
+  void frozen(Runnable work);
 }

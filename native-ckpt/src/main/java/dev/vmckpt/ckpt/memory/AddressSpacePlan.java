@@ -4,6 +4,7 @@ package dev.vmckpt.ckpt.memory;
 import dev.vmckpt.ckpt.memory.AreaPlan.Content;
 import dev.vmckpt.ckpt.proc.ProcArea;
 import dev.vmckpt.ckpt.trace.InjectionPlace;
+import dev.vmckpt.ckpt.trace.Leftovers;
 import dev.vmckpt.spi.AreaClaim;
 import dev.vmckpt.spi.AreaResource;
 import dev.vmckpt.spi.DescriptorResource;
@@ -68,12 +69,13 @@ public final class AddressSpacePlan {
       int pid, List<ProcArea> found, List<DescriptorResource> descriptors, AreaOwners owners) {
     this.pid = pid;
     this.owners = owners;
+    List<ProcArea> leftovers = Leftovers.among(pid, found);
     for (ProcArea area : found) {
       if (isKernelArea(area)) {
         if (!area.path().equals("[vsyscall]")) {
           kernelAreas.add(area);
         }
-      } else {
+      } else if (!leftovers.contains(area)) {
         areas.add(plan(area, descriptors));
       }
     }

@@ -128,7 +128,11 @@ public final class AreaRestorer {
   public void mapAreas(int pagesFd) {
     makeMemories(pagesFd);
     for (AreaImage area : image.areas()) {
-      if (area.source() != Source.DESCRIPTOR) {
+      if (area.source() == Source.DESCRIPTOR) {
+        // Kept free until its descriptor is there: what is made meanwhile may map memory of its
+        // own, as KVM does on VMX (the pages of its task state and its APIC).
+        queueMap(area, 0, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+      } else {
         map(area, pagesFd, firstExtent(area.imageOffset()));
       }
     }

@@ -83,12 +83,17 @@ public final class PagesWriter implements AutoCloseable {
     final long address;
     final int length;
     final long offset;
+
+    /** Whether a page that is not in the image comes back as zeros, and not from a file. */
+    final boolean holesAreZeros;
+
     final List<Extent> written = new ArrayList<>(1);
 
-    Chunk(long address, int length, long offset) {
+    Chunk(long address, int length, long offset, boolean holesAreZeros) {
       this.address = address;
       this.length = length;
       this.offset = offset;
+      this.holesAreZeros = holesAreZeros;
     }
   }
 
@@ -188,11 +193,12 @@ public final class PagesWriter implements AutoCloseable {
     // are zeros.
     boolean bridge =
         plan.source() == AreaImage.Source.ANONYMOUS && plan.content() != Content.WHOLE_FILE;
+    boolean holesAreZeros = plan.source() != AreaImage.Source.FILE;
     Extents pieces = bridge ? extents.bridged(ZeroPages.HOLE_MINIMUM) : extents;
     for (int i = 0; i < pieces.count(); i++) {
       for (long at = pieces.start(i); at < pieces.end(i); at += CHUNK) {
         int length = (int) Math.min(CHUNK, pieces.end(i) - at);
-        chunks.add(new Chunk(at, length, end + at - area.start()));
+        chunks.add(new Chunk(at, length, end + at - area.start(), holesAreZeros));
       }
     }
     end += area.end() - area.start();
@@ -348,9 +354,10 @@ public final class PagesWriter implements AutoCloseable {
         }
         got += (int) result;
       }
-      int start = ZeroPages.skipZeros(buffer, 0, chunk.length);
+      boolean skip = chunk.holesAreZeros;
+      int start = skip ? ZeroPages.skipZeros(buffer, 0, chunk.length) : 0;
       while (start < chunk.length) {
-        int end = ZeroPages.endOfData(buffer, start, chunk.length);
+        int end = skip ? ZeroPages.endOfData(buffer, start, chunk.length) : chunk.length;
         put(chunk, buffer, start, end - start);
         start = ZeroPages.skipZeros(buffer, end, chunk.length);
       }

@@ -2,6 +2,7 @@
 package dev.vmckpt.ckpt.objects;
 
 import dev.vmckpt.ckpt.proc.FdInfoParser;
+import dev.vmckpt.ckpt.proc.KernelTasks;
 import dev.vmckpt.ckpt.proc.ProcFs;
 import dev.vmckpt.ckpt.raw.FileCalls;
 import dev.vmckpt.ckpt.raw.OwnFd;
@@ -362,7 +363,8 @@ public final class Census implements AutoCloseable {
     }
     for (String thread : threads) {
       int tid = Integer.parseInt(thread);
-      if (FileCalls.tryCompare(pid, tid, FileCalls.KCMP_FILES, 0, 0) > 0) {
+      if (FileCalls.tryCompare(pid, tid, FileCalls.KCMP_FILES, 0, 0) > 0
+          && !KernelTasks.isWorker(pid, tid)) {
         found.add(
             new Refusal(
                 "thread " + tid,

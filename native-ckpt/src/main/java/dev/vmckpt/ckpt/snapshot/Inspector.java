@@ -4,6 +4,7 @@ package dev.vmckpt.ckpt.snapshot;
 import dev.vmckpt.ckpt.Inspection;
 import dev.vmckpt.ckpt.Inspection.Resource;
 import dev.vmckpt.ckpt.Inspection.Verdict;
+import dev.vmckpt.ckpt.proc.KernelTasks;
 import dev.vmckpt.ckpt.proc.ProcTimers;
 import dev.vmckpt.spi.Finding;
 import dev.vmckpt.spi.error.Refusal;
@@ -117,7 +118,7 @@ public final class Inspector {
     }
     Arrays.sort(names);
     for (String name : names) {
-      boolean kernel = KernelTasks.INSTANCE.isKernelWorker(plan.pid(), Integer.parseInt(name));
+      boolean kernel = KernelTasks.isWorker(plan.pid(), Integer.parseInt(name));
       resources.add(
           new Resource(
               "thread",

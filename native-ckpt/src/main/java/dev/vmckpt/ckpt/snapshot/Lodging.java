@@ -8,8 +8,10 @@ import dev.vmckpt.ckpt.proc.ProcFs;
 import dev.vmckpt.ckpt.trace.BorrowedThread;
 import dev.vmckpt.ckpt.trace.Freeze;
 import dev.vmckpt.ckpt.trace.Gadgets;
+import dev.vmckpt.ckpt.trace.Leftovers;
 import dev.vmckpt.ckpt.trace.Lodger;
 import dev.vmckpt.ckpt.trace.ProcessMemory;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** The lodger of one target, made when somebody needs it. */
@@ -33,20 +35,34 @@ final class Lodging implements AutoCloseable {
     }
     boolean filtered = plan.status().seccomp() != 0;
     try (ProcessMemory memory = new ProcessMemory(plan.pid());
-        Freeze freeze = Freeze.seize(plan.pid(), filtered, KernelTasks.INSTANCE)) {
+        Freeze freeze = Freeze.seize(plan.pid(), filtered)) {
       freeze.stop();
+      List<ProcArea> areas = MapsParser.parse(ProcFs.read(ProcFs.of(plan.pid(), "maps")));
       FreeRange range = new FreeRange();
-      for (ProcArea area : MapsParser.parse(ProcFs.read(ProcFs.of(plan.pid(), "maps")))) {
+      for (ProcArea area : areas) {
         range.take(area.start(), area.end());
       }
+      List<ProcArea> leftovers = Leftovers.deserted(plan.pid(), areas);
       try (BorrowedThread leader =
           freeze.borrow(freeze.leader(), gadgets, Recorder.place(freeze, plan.memory()), memory)) {
         here =
             Lodger.moveIn(leader, gadgets.syscall(), range.find(Lodger.WORKSPACE_BYTES), filtered);
         lodger = here;
+        for (ProcArea area : leftovers) {
+          // Later: the plan was made with them there.
+          here.takeAlong(area.start(), area.length());
+        }
       }
     }
     return here;
+  }
+
+  /** Stops all threads of the target, not the lodger, while something is done. */
+  void frozen(Runnable work) {
+    try (Freeze freeze = Freeze.seize(plan.pid(), plan.status().seccomp() != 0)) {
+      freeze.stop();
+      work.run();
+    }
   }
 
   /** The lodger if there is one. */

@@ -130,8 +130,7 @@ public final class SnapshotEngine {
         long start;
         String created;
         // Seized and not stopped: the pause begins with the first interrupt.
-        try (Freeze freeze =
-            Freeze.seize(plan.pid(), plan.status().seccomp() != 0, KernelTasks.INSTANCE)) {
+        try (Freeze freeze = Freeze.seize(plan.pid(), plan.status().seccomp() != 0)) {
           created = Instant.now().toString();
           start = System.nanoTime();
           freeze.stop();
@@ -322,6 +321,11 @@ public final class SnapshotEngine {
     }
 
     @Override
+    public void frozen(Runnable work) {
+      lodging.frozen(work);
+    }
+
+    @Override
     public void announce(String message) {
       progress.announce(message);
     }
@@ -367,11 +371,17 @@ public final class SnapshotEngine {
     public RemoteTask lodger() {
       return lodging.lodger();
     }
+
+    @Override
+    public void frozen(Runnable work) {
+      lodging.frozen(work);
+    }
   }
 
   /** Lets adapters furnish a throwaway process with what they carry; see {@link Rehearsal}. */
   void furnish(int pid, Predicate<Adapter> which) {
     try (Plan plan = planner.plan(pid, Set.of())) {
+      refuse(plan);
       Lodging lodging = new Lodging(plan);
       try {
         for (Adapter adapter : adapters.ordered()) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.ckpt.snapshot;
 
+import dev.vmckpt.ckpt.proc.KernelTasks;
 import dev.vmckpt.ckpt.proc.ProcFs;
 import dev.vmckpt.spi.error.Refusal;
 import java.io.File;
@@ -39,6 +40,9 @@ final class Surroundings {
     String[] threads = new File("/proc/" + pid + "/task").list();
     if (threads != null) {
       for (String thread : threads) {
+        if (KernelTasks.isWorker(pid, Integer.parseInt(thread))) {
+          continue;
+        }
         for (String place : List.of("cwd", "root")) {
           String own = link(ProcFs.of(pid, "task/" + thread + "/" + place));
           if (!own.isEmpty() && !own.equals(link(ProcFs.of(pid, place)))) {

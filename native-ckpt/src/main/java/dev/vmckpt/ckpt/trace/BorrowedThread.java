@@ -70,6 +70,9 @@ public final class BorrowedThread implements RemoteProcess, AutoCloseable {
     Registers afterDeath = new Registers();
     afterDeath.copyFrom(resumed);
     // rt_sigreturn makes the kernel forget how far an interrupted call had come: it begins anew.
+    if (afterDeath.call() == Nr.RESTART_SYSCALL) {
+      afterDeath.set(Registers.ORIG_RAX, RestartedCall.number(resumed, memory));
+    }
     boolean signalPending = thread.hasDeliverableSignal(mask);
     afterDeath.finishInterruptedCall(true, signalPending);
     resumed.finishInterruptedCall(false, signalPending);

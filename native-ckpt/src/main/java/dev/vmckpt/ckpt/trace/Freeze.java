@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.ckpt.trace;
 
+import dev.vmckpt.ckpt.proc.KernelTasks;
 import dev.vmckpt.ckpt.proc.ProcFs;
 import dev.vmckpt.ckpt.proc.ProcStat;
 import dev.vmckpt.spi.error.Errno;
@@ -28,20 +29,13 @@ public final class Freeze implements AutoCloseable {
 
   private final int pid;
   private final int extraOptions;
-  private final KernelWorkers workers;
   private final List<Tracee> threads = new ArrayList<>();
   private @Nullable PausePriority priority;
   private boolean groupStopped;
 
-  private Freeze(int pid, int extraOptions, KernelWorkers workers) {
+  private Freeze(int pid, int extraOptions) {
     this.pid = pid;
     this.extraOptions = extraOptions;
-    this.workers = workers;
-  }
-
-  /** Tells which of the tasks of a process are the kernel's own. */
-  public interface KernelWorkers {
-    boolean isKernelWorker(int pid, int tid);
   }
 
   /**
@@ -52,8 +46,8 @@ public final class Freeze implements AutoCloseable {
    * @throws TargetGoneException if there is no such process
    * @throws NotPermittedException if it may not be traced
    */
-  public static Freeze seize(int pid, boolean suspendSeccomp, KernelWorkers workers) {
-    Freeze freeze = new Freeze(pid, suspendSeccomp ? Ptrace.O_SUSPEND_SECCOMP : 0, workers);
+  public static Freeze seize(int pid, boolean suspendSeccomp) {
+    Freeze freeze = new Freeze(pid, suspendSeccomp ? Ptrace.O_SUSPEND_SECCOMP : 0);
     try {
       freeze.seizeNew();
     } catch (RuntimeException e) {
@@ -238,7 +232,7 @@ public final class Freeze implements AutoCloseable {
     boolean found = false;
     for (String name : names) {
       int tid = Integer.parseInt(name);
-      if (isSeized(tid) || workers.isKernelWorker(pid, tid)) {
+      if (isSeized(tid) || KernelTasks.isWorker(pid, tid)) {
         continue;
       }
       try {

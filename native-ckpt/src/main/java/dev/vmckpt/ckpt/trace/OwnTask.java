@@ -9,7 +9,6 @@ import dev.vmckpt.spi.remote.Nr;
 import dev.vmckpt.spi.remote.RemoteAddress;
 import dev.vmckpt.spi.remote.RemoteTask;
 import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -34,19 +33,6 @@ public abstract sealed class OwnTask implements RemoteTask permits Husk, Lodger 
   /** Where in the workspace other code of ours may be put, up to the end of its first page. */
   static final int CODE_OFFSET = 1024;
 
-  /** Loads a call from the table at rbx, makes it, stores its result, r12 times; then int3. */
-  private static final byte[] LOOP =
-      HexFormat.of()
-          .parseHex(
-              "488b03488b7b08488b7310488b53184c8b53204c8b43284c8b4b300f05488943384883c34049ffcc75d6cc");
-
-  /** Makes the call at rbx while it returns the usual, counting in r12; then int3. */
-  private static final byte[] SWEEP =
-      HexFormat.of()
-          .parseHex(
-              "488b03488b7b08488b7310488b53180f05483b43387514488b4320488b4b2848010849ffc44c3b633072d5cc");
-
-  private static final int SWEEP_OFFSET = 512;
   private static final int TABLE_OFFSET = 4096;
   private static final int CALL_BYTES = 64;
   private static final int RESULT_OFFSET = 56;
@@ -94,8 +80,7 @@ public abstract sealed class OwnTask implements RemoteTask permits Husk, Lodger 
         plainCall(tracee, gadget, Nr.MMAP, workspace.value(), WORKSPACE_BYTES, 3, 0x100022, -1, 0);
     Sys.check("mmap", "a workspace at " + workspace, mapped);
     ProcessMemory memory = new ProcessMemory(tracee.number());
-    memory.write(workspace, LOOP);
-    memory.write(workspace.plus(SWEEP_OFFSET), SWEEP);
+    WorkspaceCode.write(memory, workspace);
     long made = plainCall(tracee, gadget, Nr.MPROTECT, workspace.value(), TABLE_OFFSET, 5, 0, 0, 0);
     Sys.check("mprotect", "a workspace at " + workspace, made);
     return memory;
@@ -290,7 +275,7 @@ public abstract sealed class OwnTask implements RemoteTask permits Husk, Lodger 
     table.bytes().putLong(48, count).putLong(56, usual);
     RemoteAddress at = workspace.plus(TABLE_OFFSET);
     memory.write(at, table.address(), CALL_BYTES);
-    run(workspace.plus(SWEEP_OFFSET), at, 0);
+    run(workspace.plus(WorkspaceCode.SWEEP_OFFSET), at, 0);
     current.getRegisters(registers);
     return registers.get(Registers.R12);
   }
@@ -347,6 +332,9 @@ public abstract sealed class OwnTask implements RemoteTask permits Husk, Lodger 
     }
   }
 
+  /** Does something in which the task is not killed when we die, if it lives on without us. */
+  abstract void outliving(Runnable work);
+
   /** The open view of its memory. */
   public ProcessMemory memory() {
     return memory;
@@ -385,6 +373,11 @@ public abstract sealed class OwnTask implements RemoteTask permits Husk, Lodger 
     @Override
     public void run() {
       flush();
+    }
+
+    @Override
+    public void runThrough() {
+      outliving(this::run);
     }
 
     @Override

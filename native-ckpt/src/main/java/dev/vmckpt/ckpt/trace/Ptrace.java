@@ -25,12 +25,15 @@ final class Ptrace {
   static final int SETSIGMASK = 0x420b;
   static final int SECCOMP_GET_FILTER = 0x420c;
   static final int SECCOMP_GET_METADATA = 0x420d;
+  static final int LISTEN = 0x4208;
   static final int GET_SYSCALL_INFO = 0x420e;
   static final int GET_RSEQ_CONFIGURATION = 0x420f;
 
   static final int O_TRACESYSGOOD = 1;
   static final int O_TRACEFORK = 2;
+  static final int O_TRACEVFORK = 4;
   static final int O_TRACECLONE = 8;
+  static final int O_TRACEEXEC = 16;
   static final int O_EXITKILL = 1 << 20;
   static final int O_SUSPEND_SECCOMP = 1 << 21;
 

@@ -6,6 +6,8 @@ final class WaitStatus {
   static final int SIGTRAP = 5;
   static final int EVENT_CLONE = 3;
   static final int EVENT_FORK = 1;
+  static final int EVENT_VFORK = 2;
+  static final int EVENT_EXEC = 4;
   static final int EVENT_STOP = 128;
   private static final int SYSCALL_TRAP = SIGTRAP | 0x80;
 

@@ -13,6 +13,8 @@ public final class Errno {
   public static final int ESRCH = 3;
   public static final int EINTR = 4;
   public static final int EIO = 5;
+  public static final int ENXIO = 6;
+  public static final int E2BIG = 7;
   public static final int EBADF = 9;
   public static final int ECHILD = 10;
   public static final int EAGAIN = 11;
@@ -39,6 +41,8 @@ public final class Errno {
           Map.entry(ESRCH, "ESRCH (no such process)"),
           Map.entry(EINTR, "EINTR (interrupted)"),
           Map.entry(EIO, "EIO (input/output error)"),
+          Map.entry(ENXIO, "ENXIO (no such device or address)"),
+          Map.entry(E2BIG, "E2BIG (argument list too long)"),
           Map.entry(EBADF, "EBADF (bad file descriptor)"),
           Map.entry(ECHILD, "ECHILD (no child processes)"),
           Map.entry(EAGAIN, "EAGAIN (try again)"),

@@ -37,6 +37,12 @@ public interface CallBatch {
    */
   void run();
 
+  /**
+   * The same for calls that must not be left half done: they are all made even if we die meanwhile,
+   * and the task ends behind them. So there should be few, and quick ones.
+   */
+  void runThrough();
+
   /** What a call returned: a result, or minus the errno. */
   long result(int index);
 

@@ -74,6 +74,7 @@ public final class Nr {
   public static final int TIMER_GETOVERRUN = 225;
   public static final int TIMER_DELETE = 226;
   public static final int CLOCK_GETTIME = 228;
+  public static final int CLOCK_NANOSLEEP = 230;
   public static final int EXIT_GROUP = 231;
   public static final int EPOLL_CTL = 233;
   public static final int OPENAT = 257;
