@@ -80,12 +80,15 @@ group_demo() {
 group_check() {
     group_demo
     want gdb gdb
+    want strace strace
     want e2fsprogs mkfs.ext4 e2fsck
     want xfsprogs mkfs.xfs
     want btrfs-progs mkfs.btrfs
     want socat socat
     want iproute2 ip
     want util-linux losetup unshare
+    want grub-common grub-mkimage
+    [ -e /usr/lib/grub/i386-pc/boot.img ] || wanted="$wanted grub-pc-bin"
 }
 
 [ $# -gt 0 ] || set -- check

@@ -25,8 +25,10 @@ final class Beats {
           "tick (\\d+) uptime [\\d.]+ mem-errors (\\d+) disk-errors (\\d+) disk-blocks \\d+"
               + " clock-jumps (\\d+)");
   private static final Pattern PASS =
-      Pattern.compile("pass (\\d+) errors (\\d+) ticks \\d+ x87 (\\w+) avx (\\w+)");
+      Pattern.compile(
+          "pass (\\d+) errors (\\d+) ticks \\d+ x87 (\\w+) avx (\\w+)" + " second \\w+ disk \\w+");
   private static final Pattern PROGRAM = Pattern.compile("pass (\\d+) errors (\\d+)");
+  private static final Pattern MONITOR = Pattern.compile("pass (\\d+) errors (\\d+) .*");
   private static final long PATIENCE_NANOS = 90_000_000_000L;
 
   private final Path log;
@@ -50,6 +52,11 @@ final class Beats {
   /** Of a target program. */
   static Beats program(Path log) {
     return new Beats(log, PROGRAM);
+  }
+
+  /** Of a KVM monitor. */
+  static Beats monitor(Path log) {
+    return new Beats(log, MONITOR);
   }
 
   /** The end of the log; lines count from here on. */

@@ -2,19 +2,14 @@
 package dev.vmckpt.images;
 
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 
 /** A QEMU that was started with one of the guests, and the guest's serial line. */
-public final class Guest implements AutoCloseable {
-  private final int pid;
-  private final LogFile serial;
-  private final String beat;
-
+public final class Guest extends Watched {
   private Guest(int pid, LogFile serial, String beat) {
-    this.pid = pid;
-    this.serial = serial;
-    this.beat = beat;
+    super(pid, serial, beat);
   }
 
   /**
@@ -81,58 +76,26 @@ public final class Guest implements AutoCloseable {
 
   /** The same guest in a QEMU of another number, as after a restore. */
   public Guest as(int number) {
-    return new Guest(number, serial, beat);
-  }
-
-  /** The number of its QEMU. */
-  public int pid() {
-    return pid;
+    return new Guest(number, log(), beat());
   }
 
   /** What the guest writes. */
   public LogFile serial() {
-    return serial;
+    return log();
   }
 
   /** The number of its last tick or pass; 0 before the first. */
   public long ticks() {
-    return Math.max(0, serial.highest(beat));
+    return passes();
   }
 
   /** Waits until it has ticked so many times more. */
   public void awaitTicks(int more) {
-    serial.awaitNumber(pid, beat, ticks() + more);
+    awaitPasses(more);
   }
 
-  /** Every line that tells of something wrong. */
-  public List<String> errors() {
-    List<String> errors = new ArrayList<>();
-    for (String line : serial.lines()) {
-      boolean wrong = line.startsWith("error") || line.contains("BAD");
-      String[] words = line.split(" ", -1);
-      for (int i = 0; i + 1 < words.length && line.startsWith(beat + " "); i++) {
-        boolean counter = words[i].endsWith("errors") || words[i].equals("clock-jumps");
-        wrong |= counter && !words[i + 1].equals("0");
-      }
-      if (wrong) {
-        errors.add(line);
-      }
-    }
-    return errors;
-  }
-
-  /** Whether its QEMU runs. */
-  public boolean alive() {
-    return Detached.alive(pid);
-  }
-
-  /** Ends it by SIGKILL and waits until it has ended. */
-  public void end() {
-    Detached.kill(pid);
-  }
-
-  @Override
-  public void close() {
-    end();
+  /** The same with more patience. */
+  public void awaitTicks(int more, Duration patience) {
+    awaitPasses(more, patience);
   }
 }

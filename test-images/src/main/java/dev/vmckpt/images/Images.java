@@ -7,14 +7,20 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.stream.Stream;
 
 /**
- * Where the built guests and target programs lie; what is missing is built when it is asked for.
+ * Where the built guests and target programs lie; what is missing, or older than its source, is
+ * built when it is asked for.
  */
 public final class Images {
   private static final String FOLDER = "test-images";
+
+  /** What was looked at by make in this JVM. */
+  private static final Set<String> LOOKED_AT = new HashSet<>();
 
   private Images() {}
 
@@ -35,6 +41,15 @@ public final class Images {
   /** A target program. */
   public static Path program(String name) {
     return made("programs", "programs/" + name);
+  }
+
+  /**
+   * A KVM monitor.
+   *
+   * @param name {@code small-monitor} or {@code full-monitor}
+   */
+  public static Path monitor(String name) {
+    return made("monitors", "monitors/" + name);
   }
 
   /** The names of all target programs, sorted. */
@@ -69,15 +84,22 @@ public final class Images {
     return made("linux", "linux-disk.raw");
   }
 
-  /** The disk that the self-check guest boots from. */
+  /** The disk that the self-check guest boots from: to be copied if it is to write to it. */
   public static Path selfcheck() {
     return made("selfcheck", "selfcheck.img");
+  }
+
+  /** A disk that ends at GRUB's prompt. */
+  public static Path grub() {
+    return made("grub", "grub.img");
   }
 
   private static synchronized Path made(String goal, String name) {
     Path folder = root().resolve(FOLDER);
     Path artifact = folder.resolve("target").resolve(name);
-    if (!Files.exists(artifact)) {
+    // The Linux guest is not made anew for the age of a script: that would fetch another kernel.
+    boolean old = !goal.equals("linux") && LOOKED_AT.add(goal);
+    if (old || !Files.exists(artifact)) {
       make(folder, goal);
     }
     if (!Files.exists(artifact)) {

@@ -31,10 +31,25 @@ public final class LogFile {
 
   /** All whole lines, without carriage returns. */
   public List<String> lines() {
+    return linesFrom(0);
+  }
+
+  /**
+   * The whole lines that begin with a prefix and were written behind a mark.
+   *
+   * @param mark a size of the file, in bytes
+   */
+  public List<String> linesFrom(long mark, String prefix) {
+    return beginning(linesFrom(mark), prefix);
+  }
+
+  private List<String> linesFrom(long mark) {
     String text = "";
     if (Files.exists(path)) {
       try {
-        text = new String(Files.readAllBytes(path), StandardCharsets.ISO_8859_1);
+        byte[] all = Files.readAllBytes(path);
+        int start = (int) Math.min(mark, all.length);
+        text = new String(all, start, all.length - start, StandardCharsets.ISO_8859_1);
       } catch (IOException e) {
         throw new UncheckedIOException(e);
       }
@@ -50,8 +65,12 @@ public final class LogFile {
 
   /** The lines that begin with a prefix. */
   public List<String> lines(String prefix) {
+    return beginning(lines(), prefix);
+  }
+
+  private static List<String> beginning(List<String> lines, String prefix) {
     List<String> found = new ArrayList<>();
-    for (String line : lines()) {
+    for (String line : lines) {
       if (line.startsWith(prefix)) {
         found.add(line);
       }
@@ -103,7 +122,12 @@ public final class LogFile {
 
   /** Waits until the highest number behind a word at the beginning of a line is so high. */
   public long awaitNumber(int pid, String word, long least) {
-    long deadline = System.nanoTime() + PATIENCE.toNanos();
+    return awaitNumber(pid, word, least, PATIENCE);
+  }
+
+  /** The same with more patience: for what takes long on a busy machine. */
+  public long awaitNumber(int pid, String word, long least, Duration patience) {
+    long deadline = System.nanoTime() + patience.toNanos();
     while (true) {
       boolean alive = Detached.alive(pid);
       long highest = highest(word);
