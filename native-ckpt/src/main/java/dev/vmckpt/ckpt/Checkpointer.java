@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.ckpt;
 
+import dev.vmckpt.ckpt.proc.Life;
 import dev.vmckpt.ckpt.raw.LinuxFileCloner;
 import dev.vmckpt.ckpt.restore.RestoreEngine;
 import dev.vmckpt.ckpt.snapshot.AdapterSet;
@@ -10,6 +11,8 @@ import dev.vmckpt.ckpt.snapshot.SnapshotEngine;
 import dev.vmckpt.ckpt.trace.TracerThread;
 import dev.vmckpt.spi.Adapter;
 import dev.vmckpt.spi.FileCloner;
+import dev.vmckpt.spi.error.TargetGoneException;
+import dev.vmckpt.spi.error.VmckptException;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.Callable;
@@ -70,13 +73,26 @@ public final class Checkpointer implements AutoCloseable {
         new Callable<Captured>() {
           @Override
           public Captured call() {
-            Set<String> concerned = snapshots.check(request);
-            if (request.rehearse()) {
-              Rehearsal.run(snapshots, concerned);
+            try {
+              Set<String> concerned = snapshots.check(request);
+              if (request.rehearse()) {
+                Rehearsal.run(snapshots, concerned);
+              }
+              return snapshots.take(request, progress);
+            } catch (VmckptException e) {
+              throw explained(request.pid(), e);
             }
-            return snapshots.take(request, progress);
           }
         });
+  }
+
+  /** A target that ends while it is looked at shows in many ways: they all mean the one thing. */
+  private static VmckptException explained(int pid, VmckptException e) {
+    boolean gone = !(e instanceof TargetGoneException) && Life.hasEnded(pid, pid);
+    return gone
+        ? new TargetGoneException(
+            "process " + pid + " ended while it was being saved; nothing was saved", e)
+        : e;
   }
 
   /**

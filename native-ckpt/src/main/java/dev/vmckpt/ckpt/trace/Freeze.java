@@ -2,8 +2,7 @@
 package dev.vmckpt.ckpt.trace;
 
 import dev.vmckpt.ckpt.proc.KernelTasks;
-import dev.vmckpt.ckpt.proc.ProcFs;
-import dev.vmckpt.ckpt.proc.ProcStat;
+import dev.vmckpt.ckpt.proc.Life;
 import dev.vmckpt.spi.error.Errno;
 import dev.vmckpt.spi.error.NotPermittedException;
 import dev.vmckpt.spi.error.SyscallException;
@@ -242,7 +241,7 @@ public final class Freeze implements AutoCloseable {
           found = true;
         }
       } catch (SyscallException e) {
-        if (e.errno() == Errno.EPERM && hasEnded(pid, tid)) {
+        if (e.errno() == Errno.EPERM && Life.hasEnded(pid, tid)) {
           // A zombie is refused with the words of a missing privilege.
           if (tid == pid) {
             throw new TargetGoneException("process " + pid + " has ended", e);
@@ -260,15 +259,6 @@ public final class Freeze implements AutoCloseable {
       }
     }
     return found;
-  }
-
-  private static boolean hasEnded(int pid, int tid) {
-    try {
-      char state = ProcStat.parse(ProcFs.read(ProcFs.of(pid, "task/" + tid + "/stat"))).state();
-      return state == 'Z' || state == 'X';
-    } catch (TargetGoneException gone) {
-      return true;
-    }
   }
 
   private boolean isSeized(int tid) {
