@@ -18,7 +18,9 @@ import picocli.CommandLine.Parameters;
 /** {@code vmckpt inspect}. */
 @Command(
     name = "inspect",
-    description = "Shows what a process holds, and who carries each piece; touches nothing.",
+    description =
+        "Shows what a process holds, and who carries each piece. Changes nothing; a KVM machine is"
+            + " asked from inside, which stops the process for a moment.",
     footer = {"", "Example:", "  vmckpt inspect 4242", "  vmckpt inspect 4242 --drop fd:12 --all"})
 final class InspectCommand extends AbstractCommand {
   @Parameters(paramLabel = "TARGET", description = "A pid, or the name of exactly one process.")

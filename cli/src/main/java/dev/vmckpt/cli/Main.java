@@ -38,7 +38,18 @@ import picocli.CommandLine.Spec;
     })
 public final class Main implements Runnable {
   private static final String[] NAMES = {
-    "snapshot", "restore", "inspect", "list", "show", "verify", "rm", "doctor", "demo", "completion"
+    "run",
+    "snapshot",
+    "restore",
+    "inspect",
+    "list",
+    "show",
+    "export",
+    "verify",
+    "rm",
+    "doctor",
+    "demo",
+    "completion"
   };
 
   @Spec @Nullable CommandSpec spec;
@@ -99,17 +110,26 @@ public final class Main implements Runnable {
     all.setOut(
         new PrintWriter(new OutputStreamWriter(session.out(), StandardCharsets.UTF_8), true));
     all.setCaseInsensitiveEnumValuesAllowed(true);
+    // A word of a command that begins with @ is that command's.
+    all.setExpandAtFiles(false);
+    CommandLine run = all.getSubcommands().get("run");
+    if (run != null) {
+      // So are all words behind the first that is no option of ours.
+      run.setStopAtPositional(true);
+    }
     all.setColorScheme(CommandLine.Help.defaultColorScheme(session.outColors()));
     return all;
   }
 
   private static Object command(String name, Session session) {
     return switch (name) {
+      case "run" -> new RunCommand(session);
       case "snapshot" -> new SnapshotCommand(session);
       case "restore" -> new RestoreCommand(session);
       case "inspect" -> new InspectCommand(session);
       case "list" -> new ListCommand(session);
       case "show" -> new ShowCommand(session);
+      case "export" -> new ExportCommand(session);
       case "verify" -> new VerifyCommand(session);
       case "rm" -> new RmCommand(session);
       case "doctor" -> new DoctorCommand(session);

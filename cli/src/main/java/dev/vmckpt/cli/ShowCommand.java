@@ -15,18 +15,25 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /** {@code vmckpt show}. */
 @Command(
     name = "show",
     description = "Shows what one snapshot holds.",
-    footer = {"", "Example:", "  vmckpt show web"})
+    footer = {"", "Example:", "  vmckpt show web", "  vmckpt show web --guest"})
 final class ShowCommand extends AbstractCommand {
   @Parameters(
       paramLabel = "ID",
       description = "A snapshot: its id, the beginning of its id, or its name.")
   String word = "";
+
+  @Option(
+      names = "--guest",
+      description =
+          "Show the virtual machine inside: its vcpus and where its physical memory lies.")
+  boolean guest;
 
   ShowCommand(Session session) {
     super(session);
@@ -35,6 +42,11 @@ final class ShowCommand extends AbstractCommand {
   @Override
   public Integer call() {
     Stored stored = store().find(word);
+    if (guest) {
+      GuestView view = new GuestView(stored, session.outColors());
+      print(view.fields(), view.text());
+      return ExitCode.DONE.code();
+    }
     print(fields(stored), text(stored));
     return ExitCode.DONE.code();
   }

@@ -65,6 +65,7 @@ final class WarmUpCommand extends AbstractCommand {
       run("rm", "plain", "--store", store);
       run("rm", "warm-up", "--store", store, "--json");
       run("restore", "nothing", "--store", store);
+      run("run", "--", "/bin/true");
     }
     if (pid > 0) {
       try {

@@ -137,7 +137,12 @@ class LauncherTest {
       process.destroyForcibly();
       throw new AssertionError("still running: " + List.of(command));
     }
-    return new Run(process.exitValue(), Files.readString(out), Files.readString(err));
+    return new Run(process.exitValue(), text(out), text(err));
+  }
+
+  /** What is no UTF-8 is shown as such. */
+  private static String text(Path file) throws IOException {
+    return new String(Files.readAllBytes(file), StandardCharsets.UTF_8);
   }
 
   private Run run(String... arguments) throws IOException, InterruptedException {
@@ -273,5 +278,27 @@ class LauncherTest {
     assertThat(run.code()).isZero();
     assertThat(run.out()).startsWith("vmckpt ");
     assertThat(run("--version").err()).isEmpty();
+  }
+
+  @Test
+  void aCommandThatIsRunInheritsWhatTheCallerGave() throws Exception {
+    assertThat(run("--version").code()).isZero();
+    String look =
+        "env | grep -av '^_=' | sort; grep -E 'Sig(Blk|Ign)' /proc/self/status; ulimit -Sn;"
+            + " head -c 4 <&5; { true <&6; } 2>/dev/null || echo no 6; printf '%s|' \"$@\"";
+    String caller =
+        "trap '' PIPE USR2; exec 5</etc/passwd; ulimit -Sn 300; X=$(printf '\\303\\377'); export X; "
+            + "\"$@\" sh -c '"
+            + look.replace("'", "'\\''")
+            + "' sh a \"$X\" '' @b --json";
+    for (String locale : List.of("export LC_ALL=POSIX; ", "unset LC_ALL; ")) {
+      Run direct = run(Map.of(), temporary, "sh", "-c", locale + caller, "sh", "env");
+      String launcher = tree.resolve("vmckpt").toString();
+      Run recorded =
+          run(Map.of(), temporary, "sh", "-c", locale + caller, "sh", launcher, "run", "--");
+      assertThat(recorded.err()).isEmpty();
+      assertThat(recorded.out()).isEqualTo(direct.out()).contains("300", "root", "no 6", "@b");
+      assertThat(recorded.code()).isZero();
+    }
   }
 }

@@ -69,6 +69,7 @@ class MainTest {
         "inspect",
         "list",
         "show",
+        "export",
         "verify",
         "rm",
         "doctor",
@@ -106,6 +107,8 @@ class MainTest {
           {"restore"},
           {"rm"},
           {"verify"},
+          {"export", "x"},
+          {"export", "--core", "x"},
           {"show", "a", "b"},
           {"snapshot", "1", "--capture", "magic"},
           {"restore", "x", "--reattach", "novalue"}

@@ -27,6 +27,12 @@ import java.util.stream.Stream;
  * classes.
  */
 final class Vmckpt {
+  /** Executes its arguments where /dev has what a program needs, and no KVM. */
+  private static final String WITHOUT_KVM =
+      "d=$0; mkdir \"$d\" && mount -t tmpfs dev \"$d\" && for f in null zero full random urandom tty;"
+          + " do : >\"$d/$f\" && mount --bind \"/dev/$f\" \"$d/$f\" || exit 99; done;"
+          + " mkdir \"$d/shm\" && ln -s /proc/self/fd \"$d/fd\" && mount --rbind \"$d\" /dev && exec \"$@\"";
+
   private final Path folder;
   private final Path store;
   private final int mark;
@@ -115,6 +121,16 @@ final class Vmckpt {
         mark,
         List.of("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"),
         copies.toString());
+  }
+
+  /** The same, run where there is no /dev/kvm: in a mount namespace of its own. */
+  Vmckpt withoutKvm() {
+    return new Vmckpt(
+        folder,
+        store,
+        mark,
+        List.of("unshare", "-m", "sh", "-c", WITHOUT_KVM, "" + folder.resolve("dev")),
+        classPath);
   }
 
   Path store() {

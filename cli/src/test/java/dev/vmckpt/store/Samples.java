@@ -74,7 +74,7 @@ public final class Samples {
     return captured(List.of(connection("/images/disk.raw", DISK)), Map.of());
   }
 
-  static Captured captured(List<DescriptorImage> objects, Map<String, FileEntry> files) {
+  public static Captured captured(List<DescriptorImage> objects, Map<String, FileEntry> files) {
     List<OpenFileImage> open = new ArrayList<>();
     for (int i = 0; i < objects.size(); i++) {
       open.add(

@@ -19,7 +19,11 @@ public record SettingsImage(Finding.Source source, long vmType, List<Call> calls
    * @param on {@code vm}, {@code vcpu:ID} or {@code device:FD}
    * @param name its name, for people: {@code KVM_SET_GSI_ROUTING}
    * @param request its number
-   * @param argument the structure it was given, or for a plain number its eight bytes
+   * @param argument the structure it was given, or for a plain number its eight bytes. Memory that
+   *     a structure points to and the kernel reads during the call (the bitmaps of
+   *     KVM_X86_SET_MSR_FILTER, the value of KVM_SET_DEVICE_ATTR) is kept behind it, and each such
+   *     pointer holds the offset from the structure's beginning instead: see {@code
+   *     dev.vmckpt.kvm.setup.Pointers}
    * @param plain whether the argument is a number, not the address of a structure
    */
   public record Call(String on, String name, long request, byte[] argument, boolean plain) {}

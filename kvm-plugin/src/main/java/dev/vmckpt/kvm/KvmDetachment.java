@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.vmckpt.kvm;
+
+import dev.vmckpt.kvm.api.KvmLayout;
+import dev.vmckpt.kvm.image.IoEventFdImage;
+import dev.vmckpt.kvm.image.IrqFdImage;
+import dev.vmckpt.kvm.image.KvmImage;
+import dev.vmckpt.kvm.image.SlotImage;
+import dev.vmckpt.kvm.image.StatsImage;
+import dev.vmckpt.kvm.image.SystemImage;
+import dev.vmckpt.kvm.image.VcpuImage;
+import dev.vmckpt.kvm.image.VmImage;
+import dev.vmckpt.kvm.state.Calls;
+import dev.vmckpt.kvm.state.Readings;
+import dev.vmckpt.kvm.state.TimeRule;
+import dev.vmckpt.kvm.state.VcpuGroups;
+import dev.vmckpt.kvm.state.VmGroups;
+import dev.vmckpt.spi.DescriptorResource;
+import dev.vmckpt.spi.Detachment;
+import dev.vmckpt.spi.RecordContext;
+import dev.vmckpt.spi.Recorded;
+import dev.vmckpt.spi.SettleContext;
+import dev.vmckpt.spi.error.Refusal;
+import dev.vmckpt.spi.error.RefusedException;
+import dev.vmckpt.spi.json.JsonTree;
+import dev.vmckpt.spi.remote.CallBatch;
+import dev.vmckpt.spi.remote.RemoteFd;
+import dev.vmckpt.spi.remote.RemoteTask;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/** A KVM machine from detaching to resuming. Nothing of it has to be brought to rest outside. */
+final class KvmDetachment implements Detachment {
+  private static final int API_VERSION = 12;
+  private static final int REALTIME = 4;
+  private static final long SETTLE_LIMIT_MILLIS = 5000;
+
+  private final Machine machine;
+  private final int pid;
+  private final MachineFinder finder;
+  private final @Nullable VmFacts facts;
+  private final List<SlotImage> slots;
+
+  /** The mappings as they were at the beginning of the pause, if nothing ran since. */
+  private @Nullable RunMappings settledMappings;
+
+  /**
+   * @param facts of the vm; null if there is none
+   * @param slots found while the target ran
+   */
+  KvmDetachment(
+      Machine machine,
+      int pid,
+      MachineFinder finder,
+      @Nullable VmFacts facts,
+      List<SlotImage> slots) {
+    this.machine = machine;
+    this.pid = pid;
+    this.finder = finder;
+    this.facts = facts;
+    this.slots = slots;
+  }
+
+  @Override
+  public void settle(SettleContext context) {
+    if (!machine.vcpus().isEmpty()) {
+      RunMappings now = RunMappings.of(pid);
+      boolean ran = Settling.settle(machine.vcpus(), now, context, pid, SETTLE_LIMIT_MILLIS);
+      settledMappings = ran ? null : now;
+    }
+  }
+
+  @Override
+  public List<Recorded> record(RecordContext context) {
+    List<Recorded> all = new ArrayList<>();
+    for (DescriptorResource system : machine.systems()) {
+      all.add(recorded(context, system, "KVM", KvmImage.of(new SystemImage(API_VERSION))));
+    }
+    DescriptorResource vm = machine.vm();
+    VmFacts known = facts;
+    if (vm != null && known != null) {
+      recordMachine(context, vm, known, all);
+    }
+    for (DescriptorResource stats : machine.stats()) {
+      Link link = Link.of(stats);
+      int vcpu = link == null ? -1 : link.vcpu();
+      StatsImage image = new StatsImage(vcpu, context.infoNow(stats).position());
+      all.add(recorded(context, stats, "statistics of KVM", KvmImage.of(image)));
+    }
+    return all;
+  }
+
+  private void recordMachine(
+      RecordContext context, DescriptorResource vm, VmFacts known, List<Recorded> all) {
+    RemoteTask lodger = context.lodger();
+    // The clock first and the vcpus at once behind it: their counters are reckoned against it.
+    CallBatch batch = lodger.batch();
+    Readings ofVm = new VmGroups(known.capabilities()).read(batch, vm.fd());
+    batch.run();
+    final Instant now = Instant.now();
+    Map<String, byte[]> groups = new LinkedHashMap<>(ofVm.bytes());
+    VcpuGroups vcpuGroups = new VcpuGroups(known.capabilities(), known.msrs());
+    Map<Integer, Map<String, byte[]>> states = new LinkedHashMap<>();
+    machine
+        .vcpus()
+        .forEach(
+            (id, vcpu) -> {
+              CallBatch calls = lodger.batch();
+              Readings readings = vcpuGroups.read(calls, vcpu.fd());
+              calls.run();
+              states.put(id, readings.bytes());
+            });
+    RunMappings settled = settledMappings;
+    RunMappings mappings = settled == null ? RunMappings.of(pid) : settled;
+    machine
+        .vcpus()
+        .forEach(
+            (id, vcpu) -> {
+              byte[] pages = runPages(lodger, mappings.byVcpu().get(id));
+              VcpuImage image = new VcpuImage(id, Objects.requireNonNull(states.get(id)), pages);
+              all.add(recorded(context, vcpu, "vcpu " + id, KvmImage.of(image)));
+            });
+    groups.putAll(known.facts());
+    all.add(
+        recorded(
+            context,
+            vm,
+            "virtual machine, " + machine.vcpus().size() + " vcpus",
+            KvmImage.of(vmImage(lodger, vm.fd(), known, groups, now))));
+  }
+
+  private VmImage vmImage(
+      RemoteTask lodger, RemoteFd vm, VmFacts known, Map<String, byte[]> groups, Instant now) {
+    // A guest that programs its devices moves slots; the search is quick when it has hints.
+    List<SlotImage> present = finder.confirm(lodger, vm).orElseGet(() -> searchAgain(lodger, vm));
+    List<RemoteFd> eventFds = EventFds.of(pid);
+    List<IrqFdImage> irqFds = finder.irqFds(lodger, vm, eventFds, known.irqFds());
+    List<IoEventFdImage> ioEventFds = finder.ioEventFds(lodger, vm, eventFds, known.ioEventFds());
+    return new VmImage(
+        groups,
+        present,
+        irqFds,
+        ioEventFds,
+        known.settings(),
+        realtime(groups.get(VmGroups.CLOCK), now),
+        known.hostTscKhz());
+  }
+
+  /** The target has changed its slots since they were looked for; now it stands still. */
+  private List<SlotImage> searchAgain(RemoteTask lodger, RemoteFd vm) {
+    finder.slots(lodger, vm, pid, slots, Runnable::run);
+    return finder
+        .confirm(lodger, vm)
+        .orElseThrow(
+            () ->
+                new RefusedException(
+                    "snapshot of " + pid,
+                    List.of(
+                        new Refusal(
+                            vm + " anon_inode:kvm-vm",
+                            "its memory slots change faster than they can be found",
+                            "try again, or start the monitor with vmckpt run"))));
+  }
+
+  /** CLOCK_REALTIME of the very moment if KVM told it with its clock. */
+  private static long realtime(byte @Nullable [] clock, Instant now) {
+    if (clock != null && (Calls.view(clock).getInt(KvmLayout.CLOCK_FLAGS) & REALTIME) != 0) {
+      return Calls.view(clock).getLong(KvmLayout.CLOCK_REALTIME);
+    }
+    return TimeRule.nanos(now);
+  }
+
+  private static byte[] runPages(RemoteTask lodger, RunMappings.@Nullable Mapping mapping) {
+    if (mapping == null) {
+      return new byte[0];
+    }
+    byte[] pages = lodger.read(mapping.start(), mapping.bytes());
+    int length = pages.length;
+    while (length > 0 && pages[length - 1] == 0) {
+      length--;
+    }
+    return Arrays.copyOf(pages, length);
+  }
+
+  /** The state is put into text when the manifest is written, not in the pause. */
+  private static Recorded recorded(
+      RecordContext context, DescriptorResource resource, String summary, KvmImage image) {
+    int flags = context.infoNow(resource).flags();
+    return new Recorded(resource.fd(), flags, summary, new JsonTree(image), 0);
+  }
+
+  @Override
+  public void resume() {
+    // Nothing was brought to rest.
+  }
+
+  @Override
+  public long finish() {
+    return 0;
+  }
+}

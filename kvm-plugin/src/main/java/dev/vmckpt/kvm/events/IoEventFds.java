@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.vmckpt.kvm.events;
+
+import dev.vmckpt.kvm.api.KvmIoctl;
+import dev.vmckpt.kvm.image.IoEventFdImage;
+import dev.vmckpt.spi.Finding;
+import dev.vmckpt.spi.error.Errno;
+import dev.vmckpt.spi.error.SyscallException;
+import dev.vmckpt.spi.remote.CallBatch;
+import dev.vmckpt.spi.remote.Nr;
+import dev.vmckpt.spi.remote.RemoteAddress;
+import dev.vmckpt.spi.remote.RemoteFd;
+import dev.vmckpt.spi.remote.RemoteTask;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Finds eventfds that a guest's access signals (struct kvm_ioeventfd), at places where they usually
+ * are.
+ *
+ * <pre>
+ * kvm_ioeventfd   0 data to match   8 address   16 width   20 fd   24 flags   28 … 64 zero
+ * </pre>
+ *
+ * <p>The only question without side effects is whether anything is at a place, and only if there
+ * is: attaching there is EEXIST then, but else it succeeds. So each eventfd is taken off each
+ * place: ENOENT at 0.3 microseconds where it is not; where it is, it is put back at once. Taking
+ * one off waits for all readers of KVM's list, 8 to 20 milliseconds on Linux 6.18, for each that is
+ * found.
+ *
+ * <p>Hence the choice. All ports and all pages of the PCI holes take about a second for each
+ * eventfd, all of it with the guest standing still, as an access in between would be missed; that
+ * is too much for a pause. By default only the places of virtio-mmio devices are asked about, 0.2
+ * milliseconds for each eventfd: their monitors often cannot do without. A monitor with PCI devices
+ * mostly can: without its ioeventfds accesses reach it by an exit, which it serves itself, if more
+ * slowly (QEMU does, whatever is not found is taken for not there). For a monitor that serves them
+ * by eventfd alone the record of {@code vmckpt run} is needed.
+ */
+public final class IoEventFds {
+  /** The notify register of virtio-mmio, which takes the number of a queue. */
+  private static final int QUEUE_NOTIFY = 0x50;
+
+  private static final int QUEUES = 4;
+
+  /** Up to so many places of a window go into a batch: a way of its own would take longer. */
+  private static final int FEW = 64;
+
+  private static final int IOEVENTFD_BYTES = 64;
+  private static final int ADDRESS_OFFSET = 8;
+
+  private final RemoteTask task;
+  private final RemoteFd vm;
+
+  private IoEventFds(RemoteTask task, RemoteFd vm) {
+    this.task = task;
+    this.vm = vm;
+  }
+
+  /**
+   * Places where virtio-mmio devices are, of monitors that have nothing else: pages from 3.25 GiB
+   * on, and QEMU's 512 bytes each below the I/O APIC.
+   */
+  public static List<Window> virtioMmio() {
+    List<Window> windows = new ArrayList<>();
+    for (int queue = 0; queue < QUEUES; queue++) {
+      windows.add(new Window(false, 0xd0000000L + QUEUE_NOTIFY, 0x1000, 32, 4, queue));
+      windows.add(new Window(false, 0xc0001000L + QUEUE_NOTIFY, 0x1000, 32, 4, queue));
+      windows.add(new Window(false, 0xfeb00000L + QUEUE_NOTIFY, 0x200, 24, 4, queue));
+    }
+    return windows;
+  }
+
+  /**
+   * Places where virtio devices on a PCI bus are notified in ports: 16 bytes into their areas,
+   * which begin at multiples of 32. Half a millisecond for each eventfd.
+   */
+  public static List<Window> virtioPorts() {
+    List<Window> windows = new ArrayList<>();
+    for (int queue = 0; queue < QUEUES; queue++) {
+      windows.add(new Window(true, 0xc010, 0x20, 512, 2, queue));
+    }
+    return windows;
+  }
+
+  /**
+   * Pages in a range of guest-physical addresses, for accesses of any width: where virtio devices
+   * on a PCI bus are notified in memory. A quarter of a millisecond for each eventfd and 4 MiB.
+   *
+   * @param start the first address
+   * @param end the address behind the last
+   */
+  public static List<Window> pages(long start, long end) {
+    return List.of(new Window(false, start, 0x1000, (end - start) / 0x1000, 0, Window.ANY));
+  }
+
+  /**
+   * Finds them. The target must be frozen.
+   *
+   * @param eventFds eventfds of the target
+   * @param windows where to look
+   */
+  public static List<IoEventFdImage> find(
+      RemoteTask task, RemoteFd vm, List<RemoteFd> eventFds, List<Window> windows) {
+    IoEventFds search = new IoEventFds(task, vm);
+    List<IoEventFdImage> found = new ArrayList<>();
+    for (RemoteFd fd : eventFds) {
+      List<Window> few = new ArrayList<>();
+      for (Window window : windows) {
+        if (window.count() <= FEW) {
+          for (int i = 0; i < window.count(); i++) {
+            few.add(window.at(i));
+          }
+        }
+      }
+      search.lookAtOnce(fd, few, found);
+      for (Window window : windows) {
+        if (window.count() > FEW) {
+          search.look(fd, window, found);
+        }
+      }
+    }
+    return found;
+  }
+
+  /** Asks about single places in as few batches as possible. */
+  private void lookAtOnce(RemoteFd fd, List<Window> places, List<IoEventFdImage> found) {
+    for (int from = 0; from < places.size(); from += CallBatch.CALLS) {
+      List<Window> some = places.subList(from, Math.min(places.size(), from + CallBatch.CALLS));
+      byte[] all = new byte[some.size() * IOEVENTFD_BYTES];
+      for (int i = 0; i < some.size(); i++) {
+        byte[] one = structure(fd, some.get(i), Window.DEASSIGN);
+        System.arraycopy(one, 0, all, i * IOEVENTFD_BYTES, IOEVENTFD_BYTES);
+      }
+      CallBatch batch = task.batch();
+      RemoteAddress at = batch.place(all);
+      int[] taken = new int[some.size()];
+      for (int i = 0; i < taken.length; i++) {
+        long place = at.plus((long) i * IOEVENTFD_BYTES).value();
+        taken[i] = batch.tryCall(Nr.IOCTL, vm.number(), KvmIoctl.IOEVENTFD, place);
+      }
+      batch.run();
+      long[] answers = new long[taken.length];
+      for (int i = 0; i < taken.length; i++) {
+        answers[i] = batch.result(taken[i]);
+      }
+      for (int i = 0; i < answers.length; i++) {
+        if (answers[i] != -Errno.ENOENT) {
+          putBack(fd, some.get(i));
+          found.add(image(fd, some.get(i)));
+        }
+      }
+    }
+  }
+
+  /**
+   * Which of those that were heard of are still there: attaching one where one is is EEXIST, half a
+   * microsecond, and nothing is taken off. One that is not there is attached by that, and taken off
+   * again, in some 10 milliseconds. The target must be frozen. That it still is the same eventfd is
+   * taken for granted.
+   *
+   * @param heard of ioeventfds of this vm
+   */
+  public static List<IoEventFdImage> still(
+      RemoteTask task, RemoteFd vm, List<IoEventFdImage> heard) {
+    IoEventFds search = new IoEventFds(task, vm);
+    List<IoEventFdImage> there = new ArrayList<>();
+    for (IoEventFdImage each : heard) {
+      RemoteFd fd = new RemoteFd(each.fd());
+      Window place = Window.of(each);
+      long answer = search.make(fd, place, 0);
+      if (answer == -Errno.EEXIST) {
+        there.add(each);
+      } else if (answer == 0) {
+        search.make(fd, place, Window.DEASSIGN);
+      }
+    }
+    return there;
+  }
+
+  private void look(RemoteFd fd, Window window, List<IoEventFdImage> found) {
+    RemoteAddress at = task.scratch();
+    Window rest = window;
+    while (true) {
+      task.write(at, structure(fd, rest, Window.DEASSIGN));
+      long missed =
+          task.sweep(
+              Nr.IOCTL,
+              vm.number(),
+              KvmIoctl.IOEVENTFD,
+              at.value(),
+              at.plus(ADDRESS_OFFSET),
+              rest.step(),
+              rest.count(),
+              -Errno.ENOENT);
+      if (missed >= rest.count()) {
+        return;
+      }
+      Window here = rest.after(missed);
+      putBack(fd, here);
+      found.add(image(fd, here));
+      if (here.count() == 1) {
+        return;
+      }
+      rest = here.after(1);
+    }
+  }
+
+  private static IoEventFdImage image(RemoteFd fd, Window place) {
+    return new IoEventFdImage(
+        fd.number(),
+        place.first(),
+        place.bytes(),
+        place.flags(),
+        place.match() == Window.ANY ? 0 : place.match(),
+        Finding.Source.FOUND);
+  }
+
+  private void putBack(RemoteFd fd, Window place) {
+    // Whether the call that ended the sweep took it off, it says when it is made once more.
+    long again = make(fd, place, Window.DEASSIGN);
+    long put = again == -Errno.ENOENT ? make(fd, place, 0) : again;
+    if (put != 0) {
+      throw new SyscallException("ioctl(KVM_IOEVENTFD)", (int) -put, fd.toString());
+    }
+  }
+
+  private long make(RemoteFd fd, Window place, int flags) {
+    CallBatch batch = task.batch();
+    RemoteAddress at = batch.place(structure(fd, place, flags));
+    int made = batch.tryCall(Nr.IOCTL, vm.number(), KvmIoctl.IOEVENTFD, at.value());
+    batch.run();
+    return batch.result(made);
+  }
+
+  private byte[] structure(RemoteFd fd, Window place, int flags) {
+    byte[] structure = new byte[IOEVENTFD_BYTES];
+    ByteBuffer.wrap(structure)
+        .order(ByteOrder.LITTLE_ENDIAN)
+        .putLong(place.match() == Window.ANY ? 0 : place.match())
+        .putLong(place.first())
+        .putInt(place.bytes())
+        .putInt(fd.number())
+        .putInt(place.flags() | flags);
+    return structure;
+  }
+}

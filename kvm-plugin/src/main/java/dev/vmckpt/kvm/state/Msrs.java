@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.vmckpt.kvm.state;
+
+import dev.vmckpt.kvm.api.KvmIoctl;
+import dev.vmckpt.kvm.api.KvmLayout;
+import dev.vmckpt.spi.remote.CallBatch;
+import dev.vmckpt.spi.remote.Nr;
+import dev.vmckpt.spi.remote.RemoteAddress;
+import dev.vmckpt.spi.remote.RemoteFd;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The model specific registers (struct kvm_msrs). Behind CPUID, which says which there are, and the
+ * local APIC, whose timer TSC_DEADLINE arms: that one is set last. The time stamp counter is left
+ * to {@link TimeRule}.
+ *
+ * <p>Each is read and set by a call of its own: a call for many stops at the first that this vcpu
+ * does not have.
+ */
+public final class Msrs implements StateGroup {
+  public static final String NAME = "msrs";
+
+  private static final int ONE = KvmLayout.MSRS_HEADER + KvmLayout.MSR_ENTRY;
+
+  private final int[] indices;
+
+  /**
+   * @param indices those that are read if the vcpu has them, see {@link MsrIndices#all}
+   */
+  public Msrs(int[] indices) {
+    this.indices = indices.clone();
+  }
+
+  @Override
+  public String name() {
+    return NAME;
+  }
+
+  @Override
+  public boolean offered(Capabilities capabilities) {
+    return true;
+  }
+
+  @Override
+  public Reading read(CallBatch batch, RemoteFd fd, Capabilities capabilities) {
+    // One place for all: header and entry one behind the other, 32 bytes each.
+    int step = (ONE + 15) & -16;
+    byte[] all = new byte[indices.length * step];
+    ByteBuffer arguments = Calls.view(all);
+    for (int i = 0; i < indices.length; i++) {
+      arguments.putInt(i * step, 1).putInt(i * step + KvmLayout.MSRS_HEADER, indices[i]);
+    }
+    RemoteAddress place = batch.place(all);
+    int[] calls = new int[indices.length];
+    for (int i = 0; i < indices.length; i++) {
+      calls[i] =
+          batch.tryCall(
+              Nr.IOCTL, fd.number(), KvmIoctl.GET_MSRS, place.plus((long) i * step).value());
+    }
+    return () -> {
+      byte[] results = batch.read(place, indices.length * step);
+      byte[] room = new byte[KvmLayout.MSRS_HEADER + indices.length * KvmLayout.MSR_ENTRY];
+      ByteBuffer found = Calls.view(room);
+      found.position(KvmLayout.MSRS_HEADER);
+      int count = 0;
+      for (int i = 0; i < indices.length; i++) {
+        if (batch.result(calls[i]) == 1) {
+          found.put(results, i * step + KvmLayout.MSRS_HEADER, KvmLayout.MSR_ENTRY);
+          count++;
+        }
+      }
+      found.putInt(0, count);
+      return Arrays.copyOf(room, found.position());
+    };
+  }
+
+  @Override
+  public Setting set(CallBatch batch, RemoteFd fd, byte[] saved, Capabilities capabilities) {
+    int count = count(saved);
+    if (count < 0 || saved.length != KvmLayout.MSRS_HEADER + (long) count * KvmLayout.MSR_ENTRY) {
+      throw Calls.corrupt(NAME, fd, "has " + saved.length + " bytes");
+    }
+    List<Written> written = new ArrayList<>(count);
+    for (int i = 0; i < count; i++) {
+      if (index(saved, i) != MsrIndices.TSC && index(saved, i) != MsrIndices.TSC_DEADLINE) {
+        written.add(write(batch, fd, index(saved, i), value(saved, i)));
+      }
+    }
+    Long deadline = value(saved, MsrIndices.TSC_DEADLINE, null);
+    if (deadline != null) {
+      written.add(write(batch, fd, MsrIndices.TSC_DEADLINE, deadline));
+    }
+    return () -> differences(batch, written);
+  }
+
+  private static Written write(CallBatch batch, RemoteFd fd, int index, long value) {
+    RemoteAddress in = batch.place(one(index, value));
+    int set = batch.tryCall(Nr.IOCTL, fd.number(), KvmIoctl.SET_MSRS, in.value());
+    RemoteAddress out = batch.place(one(index, 0));
+    int get = batch.tryCall(Nr.IOCTL, fd.number(), KvmIoctl.GET_MSRS, out.value());
+    return new Written(index, value, set, get, out);
+  }
+
+  /** What could not be set and is not what it should be anyway: many are the same everywhere. */
+  private static List<Setting.Difference> differences(CallBatch batch, List<Written> written) {
+    List<Setting.Difference> differences = new ArrayList<>();
+    for (Written each : written) {
+      if (batch.result(each.set()) == 1) {
+        continue;
+      }
+      boolean there = batch.result(each.get()) == 1;
+      long now = there ? value(batch.read(each.out(), ONE), 0) : 0;
+      if (!there || now != each.value()) {
+        differences.add(
+            new Setting.Difference(
+                "MSR 0x"
+                    + Integer.toHexString(each.index())
+                    + " was 0x"
+                    + Long.toHexString(each.value())
+                    + (there ? " and is 0x" + Long.toHexString(now) : " and is not there"),
+                each.index()));
+      }
+    }
+    return differences;
+  }
+
+  /** struct kvm_msrs with one entry. */
+  static byte[] one(int index, long value) {
+    return Calls.struct(ONE)
+        .putInt(0, 1)
+        .putInt(KvmLayout.MSRS_HEADER, index)
+        .putLong(KvmLayout.MSRS_HEADER + KvmLayout.MSR_DATA, value)
+        .array();
+  }
+
+  static int count(byte[] saved) {
+    return saved.length < KvmLayout.MSRS_HEADER ? -1 : Calls.view(saved).getInt(0);
+  }
+
+  static int index(byte[] saved, int at) {
+    return Calls.view(saved).getInt(KvmLayout.MSRS_HEADER + at * KvmLayout.MSR_ENTRY);
+  }
+
+  static long value(byte[] saved, int at) {
+    return Calls.view(saved)
+        .getLong(KvmLayout.MSRS_HEADER + at * KvmLayout.MSR_ENTRY + KvmLayout.MSR_DATA);
+  }
+
+  /**
+   * The saved value of one MSR.
+   *
+   * @param otherwise the answer if it was not saved
+   */
+  public static @Nullable Long value(byte[] saved, int index, @Nullable Long otherwise) {
+    for (int i = 0; i < count(saved); i++) {
+      if (index(saved, i) == index) {
+        return value(saved, i);
+      }
+    }
+    return otherwise;
+  }
+
+  /** A register that is set and read back. */
+  private record Written(int index, long value, int set, int get, RemoteAddress out) {}
+}
