@@ -18,7 +18,7 @@ final class BackgroundSnapshot implements Method {
   @Override
   public void round(Bench bench, Samples samples) {
     Path stream = bench.work().resolve(bench.freshName() + ".stream");
-    try (Guest guest = Guest.boot(bench, 1024, 512)) {
+    try (Guest guest = Guest.boot(bench, Load.linux(1024, 512))) {
       Qmp qmp = guest.qmp();
       qmp.execute(
           "migrate-set-capabilities",

@@ -10,14 +10,13 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
-/** The Linux guest of test-images under QEMU, with a qcow2 disk, a monitor and a console. */
+/** A guest of test-images under QEMU, with a qcow2 disk, a monitor and a console. */
 final class Guest implements AutoCloseable {
   /** Milliseconds from one line of the guest to the next: how finely a pause is seen. */
   static final int TICK = 5;
 
   private final Bench bench;
-  private final int filledMib;
-  private final int memoryMib;
+  private final Load load;
   private final Path disk;
   private final Path socket;
   private final Path log;
@@ -25,10 +24,9 @@ final class Guest implements AutoCloseable {
   private Console console;
   private Qmp qmp;
 
-  private Guest(Bench bench, int memoryMib, int filledMib, Path disk) {
+  private Guest(Bench bench, Load load, Path disk) {
     this.bench = bench;
-    this.memoryMib = memoryMib;
-    this.filledMib = filledMib;
+    this.load = load;
     this.disk = disk;
     String name = bench.freshName();
     socket = bench.quick().resolve(name + ".qmp");
@@ -36,10 +34,10 @@ final class Guest implements AutoCloseable {
   }
 
   /** Boots one, waits until its memory is filled, and gives it time to come to rest. */
-  static Guest boot(Bench bench, int memoryMib, int filledMib) {
+  static Guest boot(Bench bench, Load load) {
     Path disk = bench.work().resolve(bench.freshName() + ".qcow2");
-    Processes.output("qemu-img", "create", "-q", "-f", "qcow2", disk.toString(), "64M");
-    Guest guest = new Guest(bench, memoryMib, filledMib, disk);
+    load.makeDisk(bench.root().resolve("test-images/target"), disk);
+    Guest guest = new Guest(bench, load, disk);
     guest.start(List.of());
     guest.console.awaitReady();
     guest.connect();
@@ -49,7 +47,7 @@ final class Guest implements AutoCloseable {
 
   /** The same guest as another one, on that disk, brought to life by QEMU's own means. */
   static Guest again(Guest other, Path disk, List<String> how) {
-    Guest guest = new Guest(other.bench, other.memoryMib, other.filledMib, disk);
+    Guest guest = new Guest(other.bench, other.load, disk);
     guest.start(how);
     return guest;
   }
@@ -57,16 +55,9 @@ final class Guest implements AutoCloseable {
   private void start(List<String> how) {
     Path images = bench.root().resolve("test-images/target");
     List<String> command = new ArrayList<>();
-    command.addAll(List.of("qemu-system-x86_64", "-accel", "tcg", "-smp", "2"));
-    command.addAll(List.of("-m", Integer.toString(memoryMib), "-nodefaults", "-display", "none"));
-    command.addAll(List.of("-kernel", images.resolve("vmlinuz").toString()));
-    command.addAll(List.of("-initrd", images.resolve("initramfs.gz").toString(), "-append"));
-    command.add(
-        "console=ttyS0 quiet loglevel=3 vmckpt.verify=100 vmckpt.dirty=16 vmckpt.mem="
-            + filledMib
-            + " vmckpt.tick="
-            + TICK);
-    command.addAll(List.of("-drive", "if=virtio,format=qcow2,file=" + disk));
+    command.add("qemu-system-x86_64");
+    command.addAll(load.options(images));
+    command.addAll(List.of("-drive", load.drive(disk)));
     command.addAll(List.of("-qmp", "unix:" + socket + ",server=on,wait=off"));
     command.addAll(List.of("-serial", "file:" + log));
     command.addAll(how);

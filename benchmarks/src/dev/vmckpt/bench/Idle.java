@@ -12,7 +12,7 @@ final class Idle implements Method {
 
   @Override
   public void round(Bench bench, Samples samples) {
-    try (Guest guest = Guest.boot(bench, 1024, 512)) {
+    try (Guest guest = Guest.boot(bench, Load.linux(1024, 512))) {
       bench.quiet(samples, guest.process());
       long begun = System.nanoTime();
       Processes.sleep(WATCHED_MILLIS);

@@ -13,18 +13,25 @@ import java.util.Map;
 
 /** Runs all methods, round by round, each round in another order, and tells what came out. */
 final class Main {
+  private static final Load LINUX = Load.linux(1024, 512);
+  private static final Load KVM = Load.kvm(1024);
+
   private static final List<Method> ALL =
       List.of(
           new Idle(),
-          new Vmckpt("vmckpt", 1024, 512, true),
-          new Vmckpt("vmckpt --no-rehearsal", 1024, 512, false, "--no-rehearsal"),
-          new Vmckpt("vmckpt --capture stop", 1024, 512, false, "--capture", "stop"),
-          new SaveVm(),
-          new Migrate(false),
-          new Migrate(true),
+          new Vmckpt("vmckpt", LINUX, true),
+          new Vmckpt("vmckpt --no-rehearsal", LINUX, false, "--no-rehearsal"),
+          new Vmckpt("vmckpt --capture stop", LINUX, false, "--capture", "stop"),
+          new SaveVm("savevm", LINUX),
+          new Migrate("migrate stopped", LINUX, false),
+          new Migrate("migrate live", LINUX, true),
           new BackgroundSnapshot(),
-          new Vmckpt("vmckpt 256 MiB", 512, 256, true),
-          new Vmckpt("vmckpt 1 GiB", 1536, 1024, true));
+          new Vmckpt("vmckpt 256 MiB", Load.linux(512, 256), true),
+          new Vmckpt("vmckpt 1 GiB", Load.linux(1536, 1024), true),
+          new Vmckpt("kvm: vmckpt", KVM, true),
+          new Vmckpt("kvm: vmckpt --no-rehearsal", KVM, false, "--no-rehearsal"),
+          new SaveVm("kvm: savevm", KVM),
+          new Migrate("kvm: migrate live", KVM, true));
 
   private Main() {}
 

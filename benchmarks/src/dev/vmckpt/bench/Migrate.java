@@ -11,22 +11,26 @@ import java.util.Map;
  * disk is copied while the guest stands still at the end, as whoever wants to come back has to.
  */
 final class Migrate implements Method {
+  private final String name;
+  private final Load load;
   private final boolean live;
 
-  Migrate(boolean live) {
+  Migrate(String name, Load load, boolean live) {
+    this.name = name;
+    this.load = load;
     this.live = live;
   }
 
   @Override
   public String name() {
-    return live ? "migrate live" : "migrate stopped";
+    return name;
   }
 
   @Override
   public void round(Bench bench, Samples samples) {
     Path stream = bench.work().resolve(bench.freshName() + ".stream");
     Path disk = bench.work().resolve(bench.freshName() + ".qcow2");
-    try (Guest guest = Guest.boot(bench, 1024, 512)) {
+    try (Guest guest = Guest.boot(bench, load)) {
       bench.quiet(samples, guest.process());
       Qmp qmp = guest.qmp();
       qmp.forgetEvents();

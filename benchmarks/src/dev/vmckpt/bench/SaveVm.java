@@ -9,14 +9,22 @@ import java.util.Map;
 final class SaveVm implements Method {
   private static final String TAG = "bench";
 
+  private final String name;
+  private final Load load;
+
+  SaveVm(String name, Load load) {
+    this.name = name;
+    this.load = load;
+  }
+
   @Override
   public String name() {
-    return "savevm";
+    return name;
   }
 
   @Override
   public void round(Bench bench, Samples samples) {
-    try (Guest guest = Guest.boot(bench, 1024, 512)) {
+    try (Guest guest = Guest.boot(bench, load)) {
       bench.quiet(samples, guest.process());
       guest.qmp().forgetEvents();
       long begun = System.nanoTime();

@@ -9,15 +9,13 @@ import java.util.Map;
 /** vmckpt, as a user runs it: the launcher, from the shell. */
 final class Vmckpt implements Method {
   private final String name;
-  private final int memoryMib;
-  private final int filledMib;
+  private final Load load;
   private final List<String> flags;
   private final boolean restored;
 
-  Vmckpt(String name, int memoryMib, int filledMib, boolean restored, String... flags) {
+  Vmckpt(String name, Load load, boolean restored, String... flags) {
     this.name = name;
-    this.memoryMib = memoryMib;
-    this.filledMib = filledMib;
+    this.load = load;
     this.restored = restored;
     this.flags = List.of(flags);
   }
@@ -46,7 +44,7 @@ final class Vmckpt implements Method {
 
   @Override
   public void round(Bench bench, Samples samples) {
-    try (Guest guest = Guest.boot(bench, memoryMib, filledMib)) {
+    try (Guest guest = Guest.boot(bench, load)) {
       bench.quiet(samples, guest.process());
       List<String> words = new ArrayList<>(List.of("snapshot", Long.toString(guest.pid())));
       words.addAll(flags);
