@@ -124,10 +124,17 @@ final class Beats {
       found.add(each);
       for (int group = 2; group <= matcher.groupCount(); group++) {
         // At a seam one zero can stand behind another.
-        assertThat(matcher.group(group)).as(each).matches("0+|ok|absent");
+        assertThat(matcher.group(group))
+            .as("%s; told before: %s", each, errors())
+            .matches("0+|ok|absent");
       }
     }
     return found;
+  }
+
+  /** What was told of errors since the log began: a counter does not say what it counted. */
+  private List<String> errors() {
+    return tail(0).lines().filter(each -> each.startsWith("error")).limit(10).toList();
   }
 
   private String tail(long mark) {

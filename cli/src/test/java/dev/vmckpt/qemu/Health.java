@@ -11,7 +11,7 @@ import java.util.concurrent.Callable;
 
 /** Whether a target is as if nobody had ever touched it. */
 final class Health {
-  private static final long PATIENCE_NANOS = 30_000_000_000L;
+  private static final long PATIENCE_NANOS = 180_000_000_000L;
 
   private Health() {}
 
