@@ -112,7 +112,8 @@ final class Beats {
   private List<String> good(long mark) {
     List<String> found = new ArrayList<>();
     String text = tail(mark);
-    int from = 0;
+    // A mark may lie within a line: what is left of that one is none.
+    int from = mark == 0 || tail(mark - 1).startsWith("\n") ? 0 : text.indexOf('\n') + 1;
     for (int end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', from)) {
       String each = text.substring(from, end).replace("\r", "");
       from = end + 1;
