@@ -114,10 +114,10 @@ final class Beats {
     String text = tail(mark);
     // A mark may lie within a line: what is left of that one is none.
     int from = mark == 0 || tail(mark - 1).startsWith("\n") ? 0 : text.indexOf('\n') + 1;
-    for (int end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', from)) {
+    for (int end = text.indexOf('\n', from); end >= 0; end = text.indexOf('\n', from)) {
       String each = text.substring(from, end).replace("\r", "");
       from = end + 1;
-      assertThat(each).doesNotStartWith("error").doesNotStartWith("failed");
+      assertThat(each).doesNotStartWith("error:").doesNotStartWith("failed");
       Matcher matcher = line.matcher(each);
       if (!matcher.matches()) {
         continue;
@@ -135,7 +135,7 @@ final class Beats {
 
   /** What was told of errors since the log began: a counter does not say what it counted. */
   private List<String> errors() {
-    return tail(0).lines().filter(each -> each.startsWith("error")).limit(10).toList();
+    return tail(0).lines().filter(each -> each.startsWith("error:")).limit(10).toList();
   }
 
   private String tail(long mark) {
