@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.vmckpt.guest.SampleGuest;
+import dev.vmckpt.kit.Commands;
 import dev.vmckpt.spi.json.JsonTree;
 import dev.vmckpt.spi.json.RecordJson;
 import dev.vmckpt.store.Samples;
@@ -22,7 +23,6 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -148,14 +148,14 @@ class GuestCommandsTest {
     long written = (Long) Objects.requireNonNull(object().get("writtenBytes"));
     assertThat(written).isEqualTo((long) PAGE * guest.filled().size());
     assertThat(object().get("fileBytes")).isEqualTo(Files.size(core));
-    long blocks = Long.parseLong(execute("stat", "-c", "%b", core.toString()).strip());
+    long blocks = Long.parseLong(Commands.execute("stat", "-c", "%b", core.toString()).strip());
     assertThat(blocks * 512).isLessThan(Files.size(core) - (1 << 20));
   }
 
   @Test
   void readelfFindsNothingWrong() throws Exception {
     assertThat(run("export", "vm", "--core", core.toString())).as(err).isZero();
-    String text = execute("readelf", "--wide", "--headers", "--notes", core.toString());
+    String text = Commands.execute("readelf", "--wide", "--headers", "--notes", core.toString());
     assertThat(text)
         .doesNotContainIgnoringCase("warning")
         .doesNotContainIgnoringCase("error:")
@@ -281,7 +281,7 @@ class GuestCommandsTest {
         Integer.valueOf(0).equals(Files.getAttribute(Path.of("/proc/self"), "unix:uid")),
         "only root may mount a file system to fill");
     Path disk = Files.createDirectory(temporary.resolve("disk"));
-    execute("mount", "-t", "tmpfs", "-o", "size=512k,mode=0700", "tmpfs", disk.toString());
+    Commands.execute("mount", "-t", "tmpfs", "-o", "size=512k,mode=0700", "tmpfs", disk.toString());
     try {
       Path there = disk.resolve("core");
       assertThat(run("export", "vm", "--core", there.toString())).isEqualTo(1);
@@ -290,7 +290,7 @@ class GuestCommandsTest {
         assertThat(files).isEmpty();
       }
     } finally {
-      execute("umount", disk.toString());
+      Commands.execute("umount", disk.toString());
     }
   }
 
@@ -348,18 +348,6 @@ class GuestCommandsTest {
     }
     command.add("-core");
     command.add(core.toString());
-    return execute(command.toArray(new String[0]));
-  }
-
-  private static String execute(String... command) throws Exception {
-    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-    try {
-      String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-      assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
-      assertThat(process.exitValue()).as(output).isZero();
-      return output;
-    } finally {
-      process.destroyForcibly();
-    }
+    return Commands.execute(command.toArray(new String[0]));
   }
 }

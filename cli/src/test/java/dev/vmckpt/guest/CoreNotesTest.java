@@ -3,6 +3,7 @@ package dev.vmckpt.guest;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.vmckpt.kit.Commands;
 import dev.vmckpt.spi.guest.Activity;
 import dev.vmckpt.spi.guest.ControlRegisters;
 import dev.vmckpt.spi.guest.DescriptorTable;
@@ -141,8 +142,8 @@ class CoreNotesTest {
           return 0;
         }
         """);
-    execute("gcc", "-o", program.toString(), source.toString());
-    assertThat(execute(program.toString()))
+    Commands.execute("gcc", "-o", program.toString(), source.toString());
+    assertThat(Commands.execute(program.toString()))
         .isEqualTo(
             CoreNotes.PRSTATUS_BYTES
                 + " "
@@ -233,12 +234,5 @@ class CoreNotesTest {
     } finally {
       qemu.destroyForcibly();
     }
-  }
-
-  private static String execute(String... command) throws Exception {
-    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    assertThat(process.waitFor()).as(output).isZero();
-    return output;
   }
 }

@@ -5,18 +5,17 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.vmckpt.ckpt.ProgressListener;
 import dev.vmckpt.ckpt.memory.SavedMemory;
+import dev.vmckpt.kit.Commands;
 import dev.vmckpt.spi.Finding;
 import dev.vmckpt.spi.guest.ControlRegisters;
 import dev.vmckpt.spi.guest.GuestClock;
 import dev.vmckpt.spi.guest.GuestImage;
 import dev.vmckpt.spi.guest.MemoryRegion;
 import dev.vmckpt.spi.image.AreaImage.Source;
-import dev.vmckpt.spi.image.FileIdentity;
-import dev.vmckpt.spi.image.LayoutImage;
 import dev.vmckpt.spi.image.MemoryImage;
 import dev.vmckpt.spi.remote.RemoteAddress;
+import dev.vmckpt.store.Samples;
 import java.nio.channels.FileChannel;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -24,7 +23,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -47,10 +45,11 @@ class ElfCoreTest {
     Path core = folder.resolve("core");
     write(core, 2 * PAGE, ranges, Map.of(0, filled(0x5a), 1, filled(0xa5)));
 
-    String headers = execute("readelf", "--wide", "--file-header", core.toString());
+    String headers = Commands.execute("readelf", "--wide", "--file-header", core.toString());
     assertThat(headers).contains("65535 (" + (MANY + 1) + ")").doesNotContain("Warning");
     String last = "0x" + Long.toHexString(HIGH + 2L * PAGE * (MANY - 1) + 0xff8);
-    String text = execute("gdb", "-nx", "-batch", "-ex", "x/4xb " + last, "-core", core.toString());
+    String text =
+        Commands.execute("gdb", "-nx", "-batch", "-ex", "x/4xb " + last, "-core", core.toString());
     assertThat(text).contains("\t0xa5\t0xa5\t0xa5\t0xa5");
   }
 
@@ -65,10 +64,11 @@ class ElfCoreTest {
         List.of(new Mapping(0, 0, bytes, Mapping.READ)),
         Map.of(0, filled(1), lastPage - 1, filled(2)));
     assertThat(Files.size(core)).isGreaterThan(bytes).isLessThan(bytes + (1 << 20));
-    String blocks = execute("stat", "-c", "%b", core.toString()).strip();
+    String blocks = Commands.execute("stat", "-c", "%b", core.toString()).strip();
     assertThat(Long.parseLong(blocks) * 512).isLessThan(1 << 20);
     String at = "0x" + Long.toHexString(bytes - 2L * PAGE);
-    String text = execute("gdb", "-nx", "-batch", "-ex", "x/2xb " + at, "-core", core.toString());
+    String text =
+        Commands.execute("gdb", "-nx", "-batch", "-ex", "x/2xb " + at, "-core", core.toString());
     assertThat(text).contains("\t0x02\t0x02");
   }
 
@@ -84,23 +84,8 @@ class ElfCoreTest {
     pages.area(HVA, bytes, Source.ANONYMOUS, null, 0, -1, new java.util.TreeMap<>(content));
     pages.finish();
     RemoteAddress none = RemoteAddress.NULL;
-    FileIdentity executable = new FileIdentity("/usr/bin/true", 1, 1);
-    LayoutImage layout =
-        new LayoutImage(
-            none,
-            none,
-            none,
-            none,
-            none,
-            none,
-            none,
-            none,
-            none,
-            none,
-            none,
-            new byte[0],
-            executable);
-    MemoryImage image = new MemoryImage(SavedPages.FILE, layout, none, none, pages.areas());
+    MemoryImage image =
+        new MemoryImage(SavedPages.FILE, Samples.layout(), none, none, pages.areas());
     MemoryRegion region =
         new MemoryRegion(
             0, 0, 0, bytes, new RemoteAddress(HVA), false, false, Finding.Source.FOUND);
@@ -112,18 +97,6 @@ class ElfCoreTest {
             FileChannel.open(core, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
       new ElfCore(List.of(PageTablesTest.vcpu(control)), new GuestMemory(guest, saved), ranges)
           .write(file, ProgressListener.SILENT);
-    }
-  }
-
-  private static String execute(String... command) throws Exception {
-    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-    try {
-      String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-      assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
-      assertThat(process.exitValue()).as(output).isZero();
-      return output;
-    } finally {
-      process.destroyForcibly();
     }
   }
 }

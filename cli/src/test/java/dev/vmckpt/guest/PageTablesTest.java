@@ -19,10 +19,9 @@ import dev.vmckpt.spi.guest.Segment;
 import dev.vmckpt.spi.guest.SegmentRegisters;
 import dev.vmckpt.spi.guest.VcpuState;
 import dev.vmckpt.spi.image.AreaImage.Source;
-import dev.vmckpt.spi.image.FileIdentity;
-import dev.vmckpt.spi.image.LayoutImage;
 import dev.vmckpt.spi.image.MemoryImage;
 import dev.vmckpt.spi.remote.RemoteAddress;
+import dev.vmckpt.store.Samples;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -297,23 +296,10 @@ class PageTablesTest {
     pages.area(HVA, ram.length, Source.ANONYMOUS, null, 0, -1, content);
     pages.finish();
     RemoteAddress none = RemoteAddress.NULL;
-    LayoutImage layout =
-        new LayoutImage(
-            none,
-            none,
-            none,
-            none,
-            none,
-            none,
-            none,
-            none,
-            none,
-            none,
-            none,
-            new byte[0],
-            new FileIdentity("/usr/bin/true", 1, 1));
     return new SavedMemory(
-        place, new MemoryImage(SavedPages.FILE, layout, none, none, pages.areas()), List.of());
+        place,
+        new MemoryImage(SavedPages.FILE, Samples.layout(), none, none, pages.areas()),
+        List.of());
   }
 
   private GuestMemory memory(SavedMemory saved) {

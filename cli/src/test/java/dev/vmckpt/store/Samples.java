@@ -74,6 +74,25 @@ public final class Samples {
     return captured(List.of(connection("/images/disk.raw", DISK)), Map.of());
   }
 
+  /** The bounds of a process that has none. */
+  public static LayoutImage layout() {
+    RemoteAddress none = RemoteAddress.NULL;
+    return new LayoutImage(
+        none,
+        none,
+        none,
+        none,
+        none,
+        none,
+        none,
+        none,
+        none,
+        none,
+        none,
+        new byte[8],
+        new FileIdentity("/usr/bin/true", 1, 1));
+  }
+
   public static Captured captured(List<DescriptorImage> objects, Map<String, FileEntry> files) {
     List<OpenFileImage> open = new ArrayList<>();
     for (int i = 0; i < objects.size(); i++) {
@@ -81,28 +100,12 @@ public final class Samples {
           new OpenFileImage(
               i, List.of(new OpenFileImage.Descriptor(i + 3, true)), 2, 0, 0, objects.get(i)));
     }
-    RemoteAddress none = RemoteAddress.NULL;
-    LayoutImage layout =
-        new LayoutImage(
-            none,
-            none,
-            none,
-            none,
-            none,
-            none,
-            none,
-            none,
-            none,
-            none,
-            none,
-            new byte[8],
-            new FileIdentity("/usr/bin/true", 1, 1));
     ProcessImage process =
         new ProcessImage(
             4242,
             "sample",
             List.of("sample", "--option"),
-            new MemoryImage(PAGES, layout, none, none, List.of()),
+            new MemoryImage(PAGES, layout(), RemoteAddress.NULL, RemoteAddress.NULL, List.of()),
             List.of(),
             new SignalsImage(List.of(), List.of(), false),
             new TimersImage(List.of(), List.of()),

@@ -51,10 +51,6 @@ public final class KernelFinder implements MachineFinder {
     return all.slots();
   }
 
-  /**
-   * {@inheritDoc} If they have changed, they are looked for once more, with what was found as
-   * hints.
-   */
   @Override
   public Optional<List<SlotImage>> confirm(RemoteTask task, RemoteFd vm) {
     FoundSlots last = found;

@@ -116,23 +116,22 @@ public final class KvmAdapter implements Adapter {
     Machine machine = new Machine(claimed);
     DescriptorResource vm = machine.vm();
     if (vm == null) {
-      return new KvmDetachment(machine, context.pid(), finders.get(), null, List.of());
+      return new KvmDetachment(machine, context.pid(), finders.get(), null);
     }
     RemoteTask lodger = context.lodger();
     Protection.check(lodger, vm.fd(), context.pid());
     VmFacts facts = facts(machine, vm, context.pid(), lodger);
     MachineFinder finder = finders.get();
-    List<SlotImage> slots =
-        finder.slots(
-            lodger,
-            vm.fd(),
-            context.pid(),
-            facts.hints(),
-            work -> {
-              context.announce(STANDS_STILL);
-              context.frozen(work);
-            });
-    return new KvmDetachment(machine, context.pid(), finder, facts, slots);
+    finder.slots(
+        lodger,
+        vm.fd(),
+        context.pid(),
+        facts.hints(),
+        work -> {
+          context.announce(STANDS_STILL);
+          context.frozen(work);
+        });
+    return new KvmDetachment(machine, context.pid(), finder, facts);
   }
 
   /** The guest is not stopped for seconds by somebody who wants to look only. */

@@ -45,26 +45,19 @@ final class KvmDetachment implements Detachment {
   private final int pid;
   private final MachineFinder finder;
   private final @Nullable VmFacts facts;
-  private final List<SlotImage> slots;
 
   /** The mappings as they were at the beginning of the pause, if nothing ran since. */
   private @Nullable RunMappings settledMappings;
 
   /**
+   * @param finder what found the slots while the target ran
    * @param facts of the vm; null if there is none
-   * @param slots found while the target ran
    */
-  KvmDetachment(
-      Machine machine,
-      int pid,
-      MachineFinder finder,
-      @Nullable VmFacts facts,
-      List<SlotImage> slots) {
+  KvmDetachment(Machine machine, int pid, MachineFinder finder, @Nullable VmFacts facts) {
     this.machine = machine;
     this.pid = pid;
     this.finder = finder;
     this.facts = facts;
-    this.slots = slots;
   }
 
   @Override
@@ -137,8 +130,7 @@ final class KvmDetachment implements Detachment {
 
   private VmImage vmImage(
       RemoteTask lodger, RemoteFd vm, VmFacts known, Map<String, byte[]> groups, Instant now) {
-    // A guest that programs its devices moves slots; the search is quick when it has hints.
-    List<SlotImage> present = finder.confirm(lodger, vm).orElseGet(() -> searchAgain(lodger, vm));
+    List<SlotImage> present = finder.confirm(lodger, vm).orElseThrow(this::slotsChanged);
     List<RemoteFd> eventFds = EventFds.of(pid);
     List<IrqFdImage> irqFds = finder.irqFds(lodger, vm, eventFds, known.irqFds());
     List<IoEventFdImage> ioEventFds = finder.ioEventFds(lodger, vm, eventFds, known.ioEventFds());
@@ -152,20 +144,14 @@ final class KvmDetachment implements Detachment {
         known.hostTscKhz());
   }
 
-  /** The target has changed its slots since they were looked for; now it stands still. */
-  private List<SlotImage> searchAgain(RemoteTask lodger, RemoteFd vm) {
-    finder.slots(lodger, vm, pid, slots, Runnable::run);
-    return finder
-        .confirm(lodger, vm)
-        .orElseThrow(
-            () ->
-                new RefusedException(
-                    "snapshot of " + pid,
-                    List.of(
-                        new Refusal(
-                            vm + " anon_inode:kvm-vm",
-                            "its memory slots change faster than they can be found",
-                            "try again, or start the monitor with vmckpt run"))));
+  private RefusedException slotsChanged() {
+    return new RefusedException(
+        "snapshot of " + pid,
+        List.of(
+            new Refusal(
+                "memory slots",
+                "they change faster than they can be found",
+                "try again, or start the monitor with vmckpt run")));
   }
 
   /** CLOCK_REALTIME of the very moment if KVM told it with its clock. */

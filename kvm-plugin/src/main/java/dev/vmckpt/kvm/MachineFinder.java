@@ -30,9 +30,10 @@ public interface MachineFinder {
 
   /**
    * Checks in the frozen target that what {@link #slots} found last still are the slots, all of
-   * them: a few microseconds a slot.
+   * them: a few microseconds a slot. A guest that programs its devices moves slots: then they are
+   * looked for once more, with what was found as hints.
    *
-   * @return the slots, perhaps with the order of neighbours put right; empty if they have changed
+   * @return the slots, perhaps with the order of neighbours put right; empty if they cannot be told
    */
   Optional<List<SlotImage>> confirm(RemoteTask task, RemoteFd vm);
 

@@ -24,11 +24,6 @@ import java.util.function.Predicate;
  * other descriptors or vcpus comes when those are there.
  */
 final class Replay {
-  /** KVM_CREATE_PIT, KVM_XEN_HVM_CONFIG, KVM_SET_PMU_EVENT_FILTER. */
-  private static final long CREATE_PIT = 0xae64;
-
-  private static final long XEN_HVM_CONFIG = 0x4038ae7aL;
-  private static final long SET_PMU_EVENT_FILTER = 0x4020aeb2L;
 
   private static final Set<Long> BEFORE_VCPUS =
       Set.of(
@@ -36,12 +31,12 @@ final class Replay {
           KvmIoctl.SET_IDENTITY_MAP_ADDR,
           KvmIoctl.SET_TSS_ADDR,
           KvmIoctl.CREATE_IRQCHIP,
-          CREATE_PIT,
+          KvmIoctl.CREATE_PIT,
           KvmIoctl.CREATE_PIT2,
           KvmIoctl.SET_BOOT_CPU_ID,
           KvmIoctl.SET_TSC_KHZ,
-          XEN_HVM_CONFIG,
-          SET_PMU_EVENT_FILTER,
+          KvmIoctl.XEN_HVM_CONFIG,
+          KvmIoctl.SET_PMU_EVENT_FILTER,
           KvmIoctl.X86_SET_MSR_FILTER);
 
   /** Of a vcpu: groups of its state say it as well, and as it stood at the end. */

@@ -29,16 +29,20 @@ public final class KvmIoctl {
   public static final long UNREGISTER_COALESCED_MMIO = iow(0x68, 16);
   public static final long CREATE_DEVICE = iowr(0xe0, 12);
   public static final long SET_GSI_ROUTING = iow(0x6a, 8);
+  public static final long CREATE_PIT = io(0x64);
   public static final long REINJECT_CONTROL = io(0x71);
   public static final long IRQFD = iow(0x76, 32);
   public static final long CREATE_PIT2 = iow(0x77, KvmLayout.PIT_CONFIG);
   public static final long SET_BOOT_CPU_ID = io(0x78);
   public static final long IOEVENTFD = iow(0x79, 64);
+  public static final long XEN_HVM_CONFIG = iow(0x7a, 56);
   public static final long SET_CLOCK = iow(0x7b, KvmLayout.CLOCK);
   public static final long GET_CLOCK = ior(0x7c, KvmLayout.CLOCK);
   public static final long GET_PIT2 = ior(0x9f, KvmLayout.PIT_STATE2);
   public static final long SET_PIT2 = iow(0xa0, KvmLayout.PIT_STATE2);
+  public static final long SET_PMU_EVENT_FILTER = iow(0xb2, 32);
   public static final long MEMORY_ENCRYPT_OP = iowr(0xba, 8);
+  public static final long HYPERV_EVENTFD = iow(0xbd, 24);
   public static final long CLEAR_DIRTY_LOG = iowr(0xc0, 24);
   public static final long X86_SET_MSR_FILTER = iow(0xc6, 392);
 
@@ -71,6 +75,7 @@ public final class KvmIoctl {
   public static final long SET_VAPIC_ADDR = iow(0x93, 8);
   public static final long GET_MP_STATE = ior(0x98, KvmLayout.MP_STATE);
   public static final long SET_MP_STATE = iow(0x99, KvmLayout.MP_STATE);
+  public static final long SET_GUEST_DEBUG = iow(0x9b, 72);
   public static final long X86_SETUP_MCE = iow(0x9c, 8);
   public static final long GET_VCPU_EVENTS = ior(0x9f, KvmLayout.VCPU_EVENTS);
   public static final long SET_VCPU_EVENTS = iow(0xa0, KvmLayout.VCPU_EVENTS);

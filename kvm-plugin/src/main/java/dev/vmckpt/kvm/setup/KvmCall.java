@@ -1,52 +1,54 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.kvm.setup;
 
+import dev.vmckpt.kvm.api.KvmIoctl;
 import java.util.HashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The ioctls that are listened to, with their numbers (include/uapi/linux/kvm.h). State that KVM
- * gives back when asked (KVM_GET_*) is not among them.
+ * The ioctls that are listened to. State that KVM gives back when asked (KVM_GET_*) is not among
+ * them.
  */
 enum KvmCall {
-  CREATE_VM(0xae01, Kind.MAKE),
-  CREATE_VCPU(0xae41, Kind.MAKE),
-  CREATE_DEVICE(0xc00caee0, Kind.MAKE),
-  RUN(0xae80, Kind.RUN),
+  CREATE_VM(KvmIoctl.CREATE_VM, Kind.MAKE),
+  CREATE_VCPU(KvmIoctl.CREATE_VCPU, Kind.MAKE),
+  CREATE_DEVICE(KvmIoctl.CREATE_DEVICE, Kind.MAKE),
+  RUN(KvmIoctl.RUN, Kind.RUN),
 
-  CREATE_IRQCHIP(0xae60, Kind.PLAIN),
-  CREATE_PIT(0xae64, Kind.PLAIN),
-  SET_TSS_ADDR(0xae47, Kind.PLAIN),
-  SET_BOOT_CPU_ID(0xae78, Kind.PLAIN),
-  SET_TSC_KHZ(0xaea2, Kind.PLAIN),
+  CREATE_IRQCHIP(KvmIoctl.CREATE_IRQCHIP, Kind.PLAIN),
+  CREATE_PIT(KvmIoctl.CREATE_PIT, Kind.PLAIN),
+  SET_TSS_ADDR(KvmIoctl.SET_TSS_ADDR, Kind.PLAIN),
+  SET_BOOT_CPU_ID(KvmIoctl.SET_BOOT_CPU_ID, Kind.PLAIN),
+  SET_TSC_KHZ(KvmIoctl.SET_TSC_KHZ, Kind.PLAIN),
 
-  CREATE_PIT2(0x4040ae77, Kind.STRUCTURE),
+  CREATE_PIT2(KvmIoctl.CREATE_PIT2, Kind.STRUCTURE),
   /** struct kvm_reinject_control of 32 bytes, which the ioctl's number does not tell. */
-  REINJECT_CONTROL(0xae71, Kind.STRUCTURE),
-  SET_IDENTITY_MAP_ADDR(0x4008ae48, Kind.STRUCTURE),
-  SET_VAPIC_ADDR(0x4008ae93, Kind.STRUCTURE),
-  X86_SETUP_MCE(0x4008ae9c, Kind.STRUCTURE),
-  SET_GUEST_DEBUG(0x4048ae9b, Kind.STRUCTURE),
-  TPR_ACCESS_REPORTING(0xc028ae92, Kind.STRUCTURE),
-  XEN_HVM_CONFIG(0x4038ae7a, Kind.STRUCTURE),
-  ENABLE_CAP(0x4068aea3, Kind.STRUCTURE),
+  REINJECT_CONTROL(KvmIoctl.REINJECT_CONTROL, Kind.STRUCTURE),
+  SET_IDENTITY_MAP_ADDR(KvmIoctl.SET_IDENTITY_MAP_ADDR, Kind.STRUCTURE),
+  SET_VAPIC_ADDR(KvmIoctl.SET_VAPIC_ADDR, Kind.STRUCTURE),
+  X86_SETUP_MCE(KvmIoctl.X86_SETUP_MCE, Kind.STRUCTURE),
+  SET_GUEST_DEBUG(KvmIoctl.SET_GUEST_DEBUG, Kind.STRUCTURE),
+  TPR_ACCESS_REPORTING(KvmIoctl.TPR_ACCESS_REPORTING, Kind.STRUCTURE),
+  XEN_HVM_CONFIG(KvmIoctl.XEN_HVM_CONFIG, Kind.STRUCTURE),
+  ENABLE_CAP(KvmIoctl.ENABLE_CAP, Kind.STRUCTURE),
 
   /** struct kvm_irq_routing: the number of entries of 48 bytes stands first. */
-  SET_GSI_ROUTING(0x4008ae6a, Kind.COUNTED),
+  SET_GSI_ROUTING(KvmIoctl.SET_GSI_ROUTING, Kind.COUNTED),
   /** struct kvm_signal_mask: the length of the set stands first. */
-  SET_SIGNAL_MASK(0x4004ae8b, Kind.COUNTED),
+  SET_SIGNAL_MASK(KvmIoctl.SET_SIGNAL_MASK, Kind.COUNTED),
   /** struct kvm_pmu_event_filter: the number of events of 8 bytes stands second. */
-  SET_PMU_EVENT_FILTER(0x4020aeb2, Kind.COUNTED),
-  X86_SET_MSR_FILTER(0x4188aec6, Kind.POINTING),
-  SET_DEVICE_ATTR(0x4018aee1, Kind.POINTING),
+  SET_PMU_EVENT_FILTER(KvmIoctl.SET_PMU_EVENT_FILTER, Kind.COUNTED),
+  X86_SET_MSR_FILTER(KvmIoctl.X86_SET_MSR_FILTER, Kind.POINTING),
+  SET_DEVICE_ATTR(KvmIoctl.SET_DEVICE_ATTR, Kind.POINTING),
 
-  REGISTER_COALESCED_MMIO(0x4010ae67, Kind.STRUCTURE),
-  UNREGISTER_COALESCED_MMIO(0x4010ae68, Kind.STRUCTURE),
-  HYPERV_EVENTFD(0x4018aebd, Kind.STRUCTURE),
-  IRQFD(0x4020ae76, Kind.STRUCTURE),
-  IOEVENTFD(0x4040ae79, Kind.STRUCTURE),
-  SET_USER_MEMORY_REGION(0x4020ae46, Kind.STRUCTURE),
+  REGISTER_COALESCED_MMIO(KvmIoctl.REGISTER_COALESCED_MMIO, Kind.STRUCTURE),
+  UNREGISTER_COALESCED_MMIO(KvmIoctl.UNREGISTER_COALESCED_MMIO, Kind.STRUCTURE),
+  HYPERV_EVENTFD(KvmIoctl.HYPERV_EVENTFD, Kind.STRUCTURE),
+  IRQFD(KvmIoctl.IRQFD, Kind.STRUCTURE),
+  IOEVENTFD(KvmIoctl.IOEVENTFD, Kind.STRUCTURE),
+  SET_USER_MEMORY_REGION(KvmIoctl.SET_USER_MEMORY_REGION, Kind.STRUCTURE),
+  /** Younger than the headers that {@link KvmIoctl} is held against. */
   SET_USER_MEMORY_REGION2(0x40a0ae49, Kind.STRUCTURE);
 
   /** What a call's argument is. */
@@ -81,8 +83,8 @@ enum KvmCall {
   private final int request;
   private final Kind kind;
 
-  KvmCall(int request, Kind kind) {
-    this.request = request;
+  KvmCall(long request, Kind kind) {
+    this.request = (int) request;
     this.kind = kind;
   }
 

@@ -33,9 +33,8 @@ final class Lodging implements AutoCloseable {
     if (gadgets == null) {
       throw new IllegalStateException("planned without gadgets");
     }
-    boolean filtered = plan.status().seccomp() != 0;
     try (ProcessMemory memory = new ProcessMemory(plan.pid());
-        Freeze freeze = Freeze.seize(plan.pid(), filtered)) {
+        Freeze freeze = plan.seize()) {
       freeze.stop();
       List<ProcArea> areas = MapsParser.parse(ProcFs.read(ProcFs.of(plan.pid(), "maps")));
       FreeRange range = new FreeRange();
@@ -46,7 +45,8 @@ final class Lodging implements AutoCloseable {
       try (BorrowedThread leader =
           freeze.borrow(freeze.leader(), gadgets, Recorder.place(freeze, plan.memory()), memory)) {
         here =
-            Lodger.moveIn(leader, gadgets.syscall(), range.find(Lodger.WORKSPACE_BYTES), filtered);
+            Lodger.moveIn(
+                leader, gadgets.syscall(), range.find(Lodger.WORKSPACE_BYTES), plan.filtered());
         lodger = here;
         for (ProcArea area : leftovers) {
           // Later: the plan was made with them there.
@@ -59,7 +59,7 @@ final class Lodging implements AutoCloseable {
 
   /** Stops all threads of the target, not the lodger, while something is done. */
   void frozen(Runnable work) {
-    try (Freeze freeze = Freeze.seize(plan.pid(), plan.status().seccomp() != 0)) {
+    try (Freeze freeze = plan.seize()) {
       freeze.stop();
       work.run();
     }

@@ -7,6 +7,7 @@ import dev.vmckpt.ckpt.objects.Recognised;
 import dev.vmckpt.ckpt.proc.ProcStat;
 import dev.vmckpt.ckpt.proc.ProcStatus;
 import dev.vmckpt.ckpt.proc.ProcTimers;
+import dev.vmckpt.ckpt.trace.Freeze;
 import dev.vmckpt.ckpt.trace.Gadgets;
 import dev.vmckpt.spi.Adapter;
 import dev.vmckpt.spi.DescriptorResource;
@@ -59,6 +60,16 @@ record Plan(
   int innerPid() {
     List<Integer> numbers = status.nsPid();
     return numbers.isEmpty() ? pid : numbers.get(numbers.size() - 1);
+  }
+
+  /** Whether its system calls are filtered: filters are suspended while calls are made in it. */
+  boolean filtered() {
+    return status.seccomp() != 0;
+  }
+
+  /** Seizes all its threads; they run on. */
+  Freeze seize() {
+    return Freeze.seize(pid, filtered());
   }
 
   /** The same plan with other refusals. */

@@ -29,7 +29,7 @@ final class Reaper {
       return;
     }
     try (ProcessMemory memory = new ProcessMemory(plan.pid());
-        Freeze freeze = Freeze.seize(plan.pid(), plan.status().seccomp() != 0)) {
+        Freeze freeze = plan.seize()) {
       freeze.stop();
       InjectionPlace place = Recorder.place(freeze, plan.memory());
       try (BorrowedThread leader = freeze.borrow(freeze.leader(), plan.gadgets(), place, memory)) {

@@ -10,11 +10,7 @@ import dev.vmckpt.spi.error.VmckptException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Collections;
-import java.util.List;
 import java.util.Set;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -76,12 +72,9 @@ public final class Rehearsal {
     if (folder == null) {
       return;
     }
-    try (Stream<Path> walk = Files.walk(folder)) {
-      List<Path> paths = new ArrayList<>(walk.toList());
-      Collections.reverse(paths);
-      for (Path path : paths) {
-        Files.delete(path);
-      }
+    try {
+      Folders.empty(folder);
+      Files.delete(folder);
     } catch (IOException e) {
       LOG.debug("{} stays behind", folder, e);
     }

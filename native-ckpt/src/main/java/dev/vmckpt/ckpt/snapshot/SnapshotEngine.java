@@ -22,18 +22,15 @@ import dev.vmckpt.spi.error.RefusedException;
 import dev.vmckpt.spi.image.FileEntry;
 import dev.vmckpt.spi.remote.RemoteTask;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Predicate;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** Takes a snapshot of one process. All of it runs on the tracer thread. */
@@ -130,7 +127,7 @@ public final class SnapshotEngine {
         long start;
         String created;
         // Seized and not stopped: the pause begins with the first interrupt.
-        try (Freeze freeze = Freeze.seize(plan.pid(), plan.status().seccomp() != 0)) {
+        try (Freeze freeze = plan.seize()) {
           created = Instant.now().toString();
           start = System.nanoTime();
           freeze.stop();
@@ -215,14 +212,8 @@ public final class SnapshotEngine {
 
   /** Takes away what an attempt before this one has left. */
   private static void empty(Path folder) {
-    try (Stream<Path> walk = Files.walk(folder)) {
-      List<Path> paths = new ArrayList<>(walk.toList());
-      Collections.reverse(paths);
-      for (Path path : paths) {
-        if (!path.equals(folder)) {
-          Files.delete(path);
-        }
-      }
+    try {
+      Folders.empty(folder);
     } catch (IOException e) {
       throw new FailureException("the snapshot cannot be begun anew in " + folder, e);
     }
