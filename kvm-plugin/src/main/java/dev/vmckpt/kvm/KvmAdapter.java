@@ -116,7 +116,7 @@ public final class KvmAdapter implements Adapter {
     Machine machine = new Machine(claimed);
     DescriptorResource vm = machine.vm();
     if (vm == null) {
-      return new KvmDetachment(machine, context.pid(), finders.get(), null);
+      return new KvmDetachment(machine, context.pid(), finders.get(), null, null);
     }
     RemoteTask lodger = context.lodger();
     Protection.check(lodger, vm.fd(), context.pid());
@@ -131,7 +131,9 @@ public final class KvmAdapter implements Adapter {
           context.announce(STANDS_STILL);
           context.frozen(work);
         });
-    return new KvmDetachment(machine, context.pid(), finder, facts);
+    List<RemoteFd> eventFds = EventFds.of(context.pid());
+    Prepared prepared = new Prepared(lodger, machine, vm.fd(), finder, facts, eventFds);
+    return new KvmDetachment(machine, context.pid(), finder, facts, prepared);
   }
 
   /** The guest is not stopped for seconds by somebody who wants to look only. */

@@ -38,7 +38,7 @@ import org.jspecify.annotations.Nullable;
 record VmFacts(
     Capabilities capabilities,
     Map<String, byte[]> facts,
-    int[] msrs,
+    int[][] msrs,
     int hostTscKhz,
     SettingsImage settings,
     List<SlotImage> hints,
@@ -96,7 +96,7 @@ record VmFacts(
     return new VmFacts(
         capabilities,
         facts,
-        MsrIndices.all(listed),
+        MsrIndices.families(listed),
         khz > 0 ? (int) khz : 0,
         settings,
         hints,

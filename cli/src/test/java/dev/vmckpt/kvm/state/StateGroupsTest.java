@@ -171,7 +171,7 @@ class StateGroupsTest {
       Capabilities capabilities = Capabilities.of(machine.task(), machine.vm());
       // SYSENTER's three, the system call targets, and an MTRR that KVM does not list.
       int[] indices = {0x174, 0x175, 0x176, 0xc0000082, 0xc0000102, 0x200};
-      Msrs group = new Msrs(indices);
+      Msrs group = new Msrs(new int[][] {indices});
       byte[] saved = read(group, machine, machine.vcpu(0), capabilities);
       assertThat(Msrs.count(saved)).isEqualTo(indices.length);
       byte[] other = saved.clone();
@@ -195,7 +195,8 @@ class StateGroupsTest {
       Capabilities capabilities = Capabilities.of(machine.task(), machine.vm());
       CallBatch batch = machine.task().batch();
       Setting setting =
-          new Msrs(new int[0]).set(batch, machine.vcpu(0), Msrs.one(0x12345678, 99), capabilities);
+          new Msrs(new int[0][])
+              .set(batch, machine.vcpu(0), Msrs.one(0x12345678, 99), capabilities);
       batch.run();
       assertThat(setting.differences())
           .singleElement()
@@ -221,7 +222,7 @@ class StateGroupsTest {
   @Test
   void wholeVcpuComesBackInAnotherMachine() {
     Map<String, byte[]> saved;
-    int[] msrs = MsrIndices.all(List.of());
+    int[][] msrs = MsrIndices.families(List.of());
     try (TestMachine machine = new TestMachine(1)) {
       Capabilities capabilities = Capabilities.of(machine.task(), machine.vm());
       for (Case each : vcpuGroups()) {
@@ -254,11 +255,11 @@ class StateGroupsTest {
   }
 
   private static Map<String, byte[]> readAll(
-      TestMachine machine, Capabilities capabilities, int[] msrs) {
+      TestMachine machine, Capabilities capabilities, int[][] msrs) {
     CallBatch batch = machine.task().batch();
     Readings readings = new VcpuGroups(capabilities, msrs).read(batch, machine.vcpu(0));
     batch.run();
-    return readings.bytes();
+    return readings.bytes(machine.task());
   }
 
   /** Without the time stamp counter, which runs on, and what the local APIC counts by it. */

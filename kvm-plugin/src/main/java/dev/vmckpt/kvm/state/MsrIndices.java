@@ -2,7 +2,7 @@
 package dev.vmckpt.kvm.state;
 
 import java.util.ArrayList;
-import java.util.LinkedHashSet;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 
@@ -12,6 +12,9 @@ import java.util.Set;
  * machine does not have costs a failing call, half a microsecond.
  */
 public final class MsrIndices {
+  /** How many of the listed ones are asked for at once: a guest's CPUID may lack some. */
+  private static final int LISTED = 16;
+
   /** IA32_TIME_STAMP_COUNTER. */
   public static final int TSC = 0x10;
 
@@ -78,24 +81,34 @@ public final class MsrIndices {
   private MsrIndices() {}
 
   /**
-   * All that are read, each once: the listed ones first, in KVM's order.
+   * All that are read, each once, in families of which a vcpu mostly has all or none: the listed
+   * ones first, in KVM's order.
    *
    * @param listed what KVM lists; empty if it could not be asked
    */
-  public static int[] all(List<Integer> listed) {
-    Set<Integer> all = new LinkedHashSet<>(listed);
+  public static int[][] families(List<Integer> listed) {
+    Set<Integer> seen = new HashSet<>(listed);
+    List<int[]> families = new ArrayList<>();
+    for (int from = 0; from < listed.size(); from += LISTED) {
+      families.add(array(listed.subList(from, Math.min(listed.size(), from + LISTED))));
+    }
     for (int[] range : UNLISTED) {
+      List<Integer> family = new ArrayList<>();
       // Compared by difference: numbers from 0xc0000000 on are negative.
       for (int index = range[0]; index - range[1] <= 0; index++) {
-        all.add(index);
+        if (seen.add(index)) {
+          family.add(index);
+        }
+      }
+      if (!family.isEmpty()) {
+        families.add(array(family));
       }
     }
-    int[] indices = new int[all.size()];
-    int at = 0;
-    for (int index : all) {
-      indices[at++] = index;
-    }
-    return indices;
+    return families.toArray(int[][]::new);
+  }
+
+  private static int[] array(List<Integer> indices) {
+    return indices.stream().mapToInt(Integer::intValue).toArray();
   }
 
   /** The numbers a group of MSRs holds, in its order. */
