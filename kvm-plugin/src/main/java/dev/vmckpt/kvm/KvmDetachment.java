@@ -11,6 +11,7 @@ import dev.vmckpt.kvm.image.SystemImage;
 import dev.vmckpt.kvm.image.VcpuImage;
 import dev.vmckpt.kvm.image.VmImage;
 import dev.vmckpt.kvm.state.Calls;
+import dev.vmckpt.kvm.state.MsrsSeen;
 import dev.vmckpt.kvm.state.TimeRule;
 import dev.vmckpt.kvm.state.VmGroups;
 import dev.vmckpt.spi.DescriptorResource;
@@ -42,6 +43,8 @@ final class KvmDetachment implements Detachment {
   private final MachineFinder finder;
   private final @Nullable VmFacts facts;
   private final @Nullable Prepared prepared;
+  private final MsrsSeen seen;
+  private final List<VcpuImage> recordedVcpus = new ArrayList<>();
 
   /** The mappings as they were at the beginning of the pause, if nothing ran since. */
   private @Nullable RunMappings settledMappings;
@@ -50,18 +53,21 @@ final class KvmDetachment implements Detachment {
    * @param finder what found the slots while the target ran
    * @param facts of the vm; null if there is none
    * @param prepared what is asked in the pause; null if there is no vm
+   * @param seen is told what the vcpus had
    */
   KvmDetachment(
       Machine machine,
       int pid,
       MachineFinder finder,
       @Nullable VmFacts facts,
-      @Nullable Prepared prepared) {
+      @Nullable Prepared prepared,
+      MsrsSeen seen) {
     this.machine = machine;
     this.pid = pid;
     this.finder = finder;
     this.facts = facts;
     this.prepared = prepared;
+    this.seen = seen;
   }
 
   @Override
@@ -117,6 +123,7 @@ final class KvmDetachment implements Detachment {
             (id, vcpu) -> {
               byte[] pages = runPages(lodger, mappings.byVcpu().get(id));
               VcpuImage image = new VcpuImage(id, ready.vcpu(id), pages);
+              recordedVcpus.add(image);
               all.add(recorded(context, vcpu, "vcpu " + id, KvmImage.of(image)));
             });
     groups.putAll(known.facts());
@@ -188,6 +195,7 @@ final class KvmDetachment implements Detachment {
 
   @Override
   public long finish() {
+    recordedVcpus.forEach(vcpu -> seen.learn(vcpu.groups()));
     return 0;
   }
 }

@@ -35,7 +35,7 @@ final class Prepared {
 
   private static final int VM_CALLS = 16;
   private static final int VCPU_BYTES = 64 << 10;
-  private static final int VCPU_CALLS = 128;
+  private static final int VCPU_CALLS = 512;
 
   private final RemoteTask lodger;
   private final RemoteFd vm;

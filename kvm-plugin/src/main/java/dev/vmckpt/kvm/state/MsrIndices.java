@@ -12,8 +12,8 @@ import java.util.Set;
  * machine does not have costs a failing call, half a microsecond.
  */
 public final class MsrIndices {
-  /** How many of the listed ones are asked for at once: a guest's CPUID may lack some. */
-  private static final int LISTED = 16;
+  /** How many are asked for at once: a guest's CPUID may lack some. */
+  private static final int CHUNK = 32;
 
   /** IA32_TIME_STAMP_COUNTER. */
   public static final int TSC = 0x10;
@@ -87,16 +87,14 @@ public final class MsrIndices {
    * @param listed what KVM lists; empty if it could not be asked
    */
   public static int[][] families(List<Integer> listed) {
-    Set<Integer> seen = new HashSet<>(listed);
+    Set<Integer> taken = new HashSet<>(listed);
     List<int[]> families = new ArrayList<>();
-    for (int from = 0; from < listed.size(); from += LISTED) {
-      families.add(array(listed.subList(from, Math.min(listed.size(), from + LISTED))));
-    }
+    chunks(listed, families);
     for (int[] range : UNLISTED) {
       List<Integer> family = new ArrayList<>();
       // Compared by difference: numbers from 0xc0000000 on are negative.
       for (int index = range[0]; index - range[1] <= 0; index++) {
-        if (seen.add(index)) {
+        if (taken.add(index)) {
           family.add(index);
         }
       }
@@ -105,6 +103,34 @@ public final class MsrIndices {
       }
     }
     return families.toArray(int[][]::new);
+  }
+
+  /**
+   * The same ones, where it is known which a vcpu is likely to have: these many at a time, each of
+   * the others alone.
+   */
+  static int[][] families(List<Integer> listed, Set<Integer> likely) {
+    List<Integer> together = new ArrayList<>();
+    List<int[]> alone = new ArrayList<>();
+    for (int[] family : families(listed)) {
+      for (int index : family) {
+        if (likely.contains(index)) {
+          together.add(index);
+        } else {
+          alone.add(new int[] {index});
+        }
+      }
+    }
+    List<int[]> families = new ArrayList<>();
+    chunks(together, families);
+    families.addAll(alone);
+    return families.toArray(int[][]::new);
+  }
+
+  private static void chunks(List<Integer> indices, List<int[]> families) {
+    for (int from = 0; from < indices.size(); from += CHUNK) {
+      families.add(array(indices.subList(from, Math.min(indices.size(), from + CHUNK))));
+    }
   }
 
   private static int[] array(List<Integer> indices) {

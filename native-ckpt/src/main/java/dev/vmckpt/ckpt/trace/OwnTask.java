@@ -249,6 +249,8 @@ public abstract sealed class OwnTask implements RemoteTask permits Husk, Lodger 
     }
     RemoteAddress rows = workspace.plus(prepared);
     prepared += (int) (length + 15) & -16;
+    // Its pages are there before the pause.
+    memory.write(rows, new byte[CallTable.bytes(calls)]);
     return new CallTable(this, rows, calls, workspace.plus(prepared));
   }
 
