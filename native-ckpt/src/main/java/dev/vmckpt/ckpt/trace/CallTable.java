@@ -115,6 +115,12 @@ final class CallTable implements CallBatch {
 
   @Override
   public void start() {
+    task.awaitRunning();
+    task.beside();
+    send();
+  }
+
+  private void send() {
     if (calls > 0 && !started) {
       task.memory().write(rows, table.address(), bytes(calls));
       task.start(this, rows, calls);
@@ -125,7 +131,7 @@ final class CallTable implements CallBatch {
   @Override
   public void run() {
     try {
-      start();
+      send();
       if (started) {
         task.await(this);
         task.memory().tryRead(rows.value(), table.address(), bytes(calls));

@@ -44,6 +44,7 @@ public abstract sealed class OwnTask implements RemoteTask permits Husk, Lodger 
   private final RemoteAddress workspace;
   private final Registers registers = new Registers();
   private final CallTable table;
+  private final OtherProcessor elsewhere;
   private int prepared = PREPARED_OFFSET;
   private Tracee current;
   private @Nullable CallTable running;
@@ -54,6 +55,7 @@ public abstract sealed class OwnTask implements RemoteTask permits Husk, Lodger 
     current = leader;
     this.workspace = workspace;
     this.memory = memory;
+    elsewhere = new OtherProcessor(leader.number());
     table =
         new CallTable(
             this, workspace.plus(TABLE_OFFSET), MAX_CALLS, workspace.plus(PREPARED_OFFSET));
@@ -267,6 +269,11 @@ public abstract sealed class OwnTask implements RemoteTask permits Husk, Lodger 
     awaitEnd();
     current.getRegisters(registers);
     return registers.get(Registers.R12);
+  }
+
+  /** Has what is started next made at the same time as other work. */
+  void beside() {
+    elsewhere.take();
   }
 
   /** Begins to make the calls of a table that lies in the workspace. */
