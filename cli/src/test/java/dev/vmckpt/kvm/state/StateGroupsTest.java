@@ -152,9 +152,25 @@ class StateGroupsTest {
     CallBatch batch = machine.task().batch();
     Reading reading = group.read(batch, fd, capabilities);
     batch.run();
-    byte[] bytes = reading.bytes();
-    assertThat(bytes).as(group.name()).isNotNull();
-    return bytes == null ? new byte[0] : bytes;
+    byte[] state =
+        new Readings(batch, Map.of(group.name(), reading)).bytes(machine.task()).get(group.name());
+    assertThat(state).as(group.name()).isNotNull();
+    return state;
+  }
+
+  @Test
+  void registersBehindMissingOnesAreReadToo() {
+    int missing = 0x12345678;
+    int[] mixed = {
+      0x174, missing, 0x175, missing + 1, missing + 2, 0x176, 0xc0000082, missing + 3, 0xc0000102
+    };
+    List<Integer> there = List.of(0x174, 0x175, 0x176, 0xc0000082, 0xc0000102);
+    try (TestMachine machine = new TestMachine(1)) {
+      Capabilities capabilities = Capabilities.of(machine.task(), machine.vm());
+      Msrs group = new Msrs(new int[][] {{missing, 0x2ff}, mixed});
+      List<Integer> read = MsrIndices.of(read(group, machine, machine.vcpu(0), capabilities));
+      assertThat(read).contains(0x2ff).containsAll(there).hasSize(1 + there.size());
+    }
   }
 
   private static void set(
