@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.vmckpt.qmp;
+
+import com.fasterxml.jackson.core.JsonEncoding;
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonGenerator;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.util.Map;
+
+/**
+ * Writes commands. What QEMU's parser would not take is refused here, for QEMU's complaint about it
+ * would bear no id, and nobody could say whose it is.
+ */
+final class MessageWriter {
+  /** What QEMU takes (qobject/json-streamer.c), less the object around the arguments. */
+  private static final int MAX_DEPTH = 1023;
+
+  private static final JsonFactory FACTORY = new JsonFactory();
+
+  private MessageWriter() {}
+
+  /**
+   * One line: {@code {"execute": command, "arguments": {...}, "id": id}}.
+   *
+   * @throws IllegalArgumentException if QEMU could not read it
+   */
+  static byte[] command(String verb, String command, ObjectNode arguments, long id) {
+    ByteArrayOutputStream out = new ByteArrayOutputStream(128);
+    try (JsonGenerator json = FACTORY.createGenerator(out, JsonEncoding.UTF8)) {
+      json.writeStartObject();
+      json.writeStringField(verb, command);
+      if (!arguments.isEmpty()) {
+        json.writeFieldName("arguments");
+        write(json, arguments, 1);
+      }
+      json.writeNumberField("id", id);
+      json.writeEndObject();
+    } catch (IOException e) {
+      // Half of a surrogate pair.
+      throw new IllegalArgumentException(command + ": " + e.getMessage(), e);
+    }
+    out.write('\n');
+    if (out.size() > Limits.QEMU.messageBytes()) {
+      throw new IllegalArgumentException(
+          command
+              + ": "
+              + out.size()
+              + " bytes, of which QEMU takes "
+              + Limits.QEMU.messageBytes());
+    }
+    return out.toByteArray();
+  }
+
+  private static void write(JsonGenerator json, JsonNode node, int depth) throws IOException {
+    if (depth > MAX_DEPTH) {
+      throw new IllegalArgumentException("arguments that are nested deeper than " + MAX_DEPTH);
+    }
+    switch (node.getNodeType()) {
+      case OBJECT -> {
+        json.writeStartObject();
+        for (Map.Entry<String, JsonNode> member : node.properties()) {
+          json.writeFieldName(member.getKey());
+          write(json, member.getValue(), depth + 1);
+        }
+        json.writeEndObject();
+      }
+      case ARRAY -> {
+        json.writeStartArray();
+        for (JsonNode each : node) {
+          write(json, each, depth + 1);
+        }
+        json.writeEndArray();
+      }
+      case STRING -> json.writeString(node.textValue());
+      case BOOLEAN -> json.writeBoolean(node.booleanValue());
+      case NULL -> json.writeNull();
+      case NUMBER -> number(json, node);
+      default ->
+          throw new IllegalArgumentException("an argument that is no JSON: " + node.getNodeType());
+    }
+  }
+
+  private static void number(JsonGenerator json, JsonNode node) throws IOException {
+    if (node.isBigInteger()) {
+      json.writeNumber(node.bigIntegerValue());
+    } else if (node.isIntegralNumber()) {
+      json.writeNumber(node.longValue());
+    } else if (Double.isFinite(node.doubleValue())) {
+      json.writeNumber(node.decimalValue());
+    } else {
+      throw new IllegalArgumentException("an argument that JSON has no number for: " + node);
+    }
+  }
+}
