@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.vmckpt.qemu.machine;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.vmckpt.qemu.machine.CommandLine.Option;
+import dev.vmckpt.qemu.machine.MachineImage.BlockFile;
+import dev.vmckpt.qemu.machine.MachineImage.Device;
+import dev.vmckpt.spi.error.FailureException;
+import dev.vmckpt.spi.error.Refusal;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What can be known before a QEMU is started for a machine. A throwaway one, with the wanted
+ * machine type, accelerator and processor and no guest, is asked for what only it knows.
+ */
+final class MachineChecks {
+  private static final Path KVM_DEVICE = Path.of("/dev/kvm");
+  private static final Pattern DEVICE_ID = Pattern.compile("(?:^|,)id=([^,]*)");
+  private static final Pattern JSON_ID = Pattern.compile("\"id\"\\s*:\\s*\"([^\"]*)\"");
+  private static final String WITHOUT = "restore the process as it is, without --on";
+
+  private final MachineImage image;
+  private final MachineRequest request;
+  private final NewCommandLine.Result line;
+  private final List<Refusal> refusals = new ArrayList<>();
+
+  private MachineChecks(MachineImage image, MachineRequest request, NewCommandLine.Result line) {
+    this.image = image;
+    this.request = request;
+    this.line = line;
+  }
+
+  /** Everything that stands in the way; empty if nothing is known. */
+  static List<Refusal> of(MachineImage image, MachineRequest request, NewCommandLine.Result line) {
+    MachineChecks checks = new MachineChecks(image, request, line);
+    checks.look();
+    return checks.refusals;
+  }
+
+  private void look() {
+    refusals.addAll(line.refusals());
+    for (String obstacle : image.obstacles()) {
+      add("machine", "QEMU does not move it: " + obstacle, WITHOUT);
+    }
+    if (!Files.isDirectory(Path.of(image.workingFolder()))) {
+      add(
+          "folder " + image.workingFolder(),
+          "the paths of the machine are relative to it, and it is gone",
+          "make it again");
+    }
+    if (line.accelerator().equals(Accelerators.KVM)
+        && !(Files.isReadable(KVM_DEVICE) && Files.isWritable(KVM_DEVICE))) {
+      add("--accel kvm", KVM_DEVICE + " is not there or not ours to open", "use --accel tcg");
+    }
+    checkOptions();
+    checkDisks();
+    checkHotPlugged();
+    Path binary = Path.of(binary(image, request));
+    if (!Files.isExecutable(binary)) {
+      add("binary " + binary, "there is no such program", "name another with --binary");
+    } else if (refusals.isEmpty()) {
+      probe(binary.toString());
+    }
+  }
+
+  /** The program to be started. */
+  static String binary(MachineImage image, MachineRequest request) {
+    Path wanted = request.binary();
+    return wanted != null ? wanted.toString() : image.binary().replace(" (deleted)", "");
+  }
+
+  private void add(String what, String why, String remedy) {
+    refusals.add(new Refusal(what, why, remedy));
+  }
+
+  private void checkOptions() {
+    for (Option option : line.options()) {
+      String kind = option.text();
+      if (option.name().equals("object") && kind.contains("memory-backend-file")) {
+        add(
+            "-object " + kind,
+            "its memory is a file, which the machine it came from may still be using",
+            "start machines with memory-backend-memfd or -m alone");
+      }
+    }
+  }
+
+  /** A disk that the guest writes has to be a copy of that instant, given to us by our caller. */
+  private void checkDisks() {
+    for (BlockFile file : image.nodes()) {
+      Path other = NewCommandLine.replacement(request.files(), file.path(), image.workingFolder());
+      if (other == null && !file.readOnly()) {
+        add(
+            "disk " + file.path(),
+            "the snapshot has no copy of it as it was",
+            "give the file to be used for it");
+      }
+      Path used = other == null ? Path.of(image.workingFolder()).resolve(file.path()) : other;
+      if (!Files.exists(used)) {
+        add("disk " + used, "it is gone", "put it back");
+      }
+    }
+  }
+
+  private void checkHotPlugged() {
+    Set<String> ids = new HashSet<>();
+    for (Option option : line.options()) {
+      if (option.name().equals("device")) {
+        Pattern pattern = option.text().startsWith("{") ? JSON_ID : DEVICE_ID;
+        Matcher matcher = pattern.matcher(option.text());
+        if (matcher.find()) {
+          ids.add(matcher.group(1));
+        }
+      }
+    }
+    String folder = "/machine/peripheral/";
+    for (Device device : image.devices()) {
+      if (device.path().startsWith(folder)
+          && !ids.contains(device.path().substring(folder.length()))) {
+        add(
+            "device " + device.path().substring(folder.length()) + " (" + device.type() + ")",
+            "it was plugged into the running machine",
+            "unplug it before the snapshot");
+      }
+    }
+  }
+
+  private void probe(String binary) {
+    List<String> arguments =
+        new ArrayList<>(
+            List.of(
+                "-S",
+                "-nodefaults",
+                "-no-user-config",
+                "-display",
+                "none",
+                "-machine",
+                image.machine()));
+    for (Option option : line.options()) {
+      if (option.name().equals("accel") || option.name().equals("cpu")) {
+        arguments.addAll(CommandLine.toArguments(List.of(option)));
+      }
+    }
+    try (QemuProcess qemu = QemuProcess.start(binary, arguments, Path.of("/"), request.folder())) {
+      String path = qemu.qmp().execute("query-cpus-fast").path(0).path("qom-path").asText();
+      checkCpu(CpuImage.of(qemu.qmp(), path));
+      Set<String> types = new HashSet<>();
+      for (JsonNode type :
+          qemu.qmp()
+              .execute(
+                  "qom-list-types", a -> a.put("implements", "device").put("abstract", false))) {
+        types.add(type.path("name").asText());
+      }
+      for (Device device : image.devices()) {
+        if (!types.contains(device.type())) {
+          add("device " + device.type(), binary + " has none", "use a QEMU that has it");
+        }
+      }
+    } catch (FailureException e) {
+      add(
+          "machine " + image.machine() + " under " + line.accelerator() + cpuText(line.cpu()),
+          binary + " does not make it: " + e.getMessage(),
+          "name another with --binary, --accel or --cpu");
+    }
+  }
+
+  private static String cpuText(@Nullable String cpu) {
+    return cpu == null ? "" : " with -cpu " + cpu;
+  }
+
+  private void checkCpu(CpuImage other) {
+    List<String> missing = image.cpu().missingOn(other, request.accepted());
+    if (!missing.isEmpty()) {
+      add(
+          "processor " + image.cpu().type(),
+          "the guest has seen what " + other.type() + " lacks: " + String.join(", ", missing),
+          "name a model with --cpu that has them, or those that the guest does not use");
+    }
+  }
+}

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.vmckpt.qemu.machine;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.vmckpt.qemu.machine.MachineImage.BlockFile;
+import dev.vmckpt.qemu.machine.MachineImage.Device;
+import dev.vmckpt.qemu.machine.MachineImage.RamBlock;
+import dev.vmckpt.qmp.Qmp;
+import dev.vmckpt.qmp.QmpErrorException;
+import dev.vmckpt.spi.error.FailureException;
+import dev.vmckpt.spi.error.Refusal;
+import dev.vmckpt.spi.json.RecordJson;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Records a machine beside a snapshot of its process.
+ *
+ * <p>{@link #prepare} asks for what does not change while the guest runs; it takes tens of
+ * milliseconds. {@link #record} asks for the rest, a few milliseconds, and must be called while the
+ * guest is stopped. The state is that of QEMU's own {@code xen-save-devices-state}, which has
+ * nothing of Xen in it: what {@code migrate} sends, without memory and disks.
+ */
+public final class MachineRecorder {
+  private static final String TYPE_SUFFIX = "-machine";
+
+  private final int pid;
+  private @Nullable Facts facts;
+  private @Nullable String ramText;
+  private List<RamBlock> ram = List.of();
+
+  /**
+   * @param pid of the QEMU
+   */
+  public MachineRecorder(int pid) {
+    this.pid = pid;
+  }
+
+  private record Facts(
+      String version,
+      String binary,
+      List<String> commandLine,
+      String folder,
+      String machine,
+      String accelerator,
+      int cpus,
+      CpuImage cpu,
+      List<BlockFile> nodes,
+      List<Device> devices) {}
+
+  /**
+   * Asks for everything but the state; the guest may run.
+   *
+   * @return what stands in the way of starting another QEMU from it; empty if nothing is known
+   * @throws dev.vmckpt.spi.error.RefusedException if its memory is not found
+   * @throws dev.vmckpt.qmp.QmpException if the monitor fails
+   */
+  public List<Refusal> prepare(Qmp qmp) {
+    List<String> commandLine = commandLine();
+    JsonNode cpus = qmp.execute("query-cpus-fast");
+    String machine =
+        qmp.execute("qom-get", a -> a.put("path", "/machine").put("property", "type")).asText();
+    if (machine.endsWith(TYPE_SUFFIX)) {
+      machine = machine.substring(0, machine.length() - TYPE_SUFFIX.length());
+    }
+    facts =
+        new Facts(
+            versionOf(qmp),
+            link("exe"),
+            commandLine,
+            link("cwd"),
+            machine,
+            qmp.execute("query-kvm").path("enabled").asBoolean() ? "kvm" : "tcg",
+            cpus.size(),
+            CpuImage.of(qmp, cpus.path(0).path("qom-path").asText()),
+            blockFiles(qmp),
+            devices(qmp));
+    findRam(qmp);
+    List<Refusal> refusals = new ArrayList<>();
+    for (String reason : blockedReasons(qmp)) {
+      refusals.add(
+          new Refusal(
+              "machine",
+              "QEMU does not move it: " + reason,
+              "remove that device first, or restore the process as it is"));
+    }
+    refusals.addAll(CommandLine.parse(commandLine).refusals());
+    return refusals;
+  }
+
+  static String versionOf(Qmp qmp) {
+    JsonNode version = qmp.execute("query-version").path("qemu");
+    return version.path("major").asInt()
+        + "."
+        + version.path("minor").asInt()
+        + "."
+        + version.path("micro").asInt();
+  }
+
+  private void findRam(Qmp qmp) {
+    String text = RamBlocks.ask(qmp);
+    if (!text.equals(ramText)) {
+      ram = RamBlocks.find(pid, text);
+      ramText = text;
+    }
+  }
+
+  private List<String> commandLine() {
+    try {
+      String all = Files.readString(Path.of("/proc/" + pid + "/cmdline"), StandardCharsets.UTF_8);
+      String[] words = all.split("\0", -1);
+      return List.copyOf(Arrays.asList(words).subList(0, words.length - 1));
+    } catch (IOException e) {
+      throw new FailureException("the command line of QEMU " + pid + " cannot be read: " + e, e);
+    }
+  }
+
+  private String link(String name) {
+    try {
+      return Files.readSymbolicLink(Path.of("/proc/" + pid + "/" + name)).toString();
+    } catch (IOException e) {
+      throw new FailureException("/proc/" + pid + "/" + name + " cannot be read: " + e, e);
+    }
+  }
+
+  /** The files at the ends of the block graph: nodes that have no node below them. */
+  static List<BlockFile> blockFiles(Qmp qmp) {
+    List<BlockFile> files = new ArrayList<>();
+    for (JsonNode node : qmp.execute("query-named-block-nodes", a -> a.put("flat", true))) {
+      String driver = node.path("drv").asText();
+      if (driver.equals("file") || driver.equals("host_device") || driver.equals("host_cdrom")) {
+        files.add(new BlockFile(node.path("file").asText(), driver, node.path("ro").asBoolean()));
+      }
+    }
+    return files;
+  }
+
+  /** What was added by -device and device_add, with an id or without. */
+  static List<Device> devices(Qmp qmp) {
+    List<Device> devices = new ArrayList<>();
+    for (String folder : List.of("/machine/peripheral", "/machine/peripheral-anon")) {
+      for (JsonNode child : qmp.execute("qom-list", a -> a.put("path", folder))) {
+        String type = child.path("type").asText();
+        if (type.startsWith("child<")) {
+          devices.add(
+              new Device(
+                  folder + "/" + child.path("name").asText(),
+                  type.substring("child<".length(), type.length() - 1)));
+        }
+      }
+    }
+    return devices;
+  }
+
+  private static List<String> blockedReasons(Qmp qmp) {
+    List<String> reasons = new ArrayList<>();
+    for (JsonNode reason : qmp.execute("query-migrate").path("blocked-reasons")) {
+      reasons.add(reason.asText());
+    }
+    return reasons;
+  }
+
+  /**
+   * Writes {@link MachineImage#FILE} and {@link MachineImage#STATE} into a folder. The guest must
+   * be stopped, and its process must be captured before it runs on: its memory is of this instant.
+   *
+   * @param folder where QEMU itself can write
+   * @param ranBefore whether the guest ran before it was stopped
+   * @throws dev.vmckpt.qmp.QmpException if the monitor fails
+   * @throws FailureException if the folder cannot be written
+   */
+  public MachineImage record(Qmp qmp, Path folder, boolean ranBefore) {
+    Facts known = facts;
+    if (known == null) {
+      prepare(qmp);
+      known = facts;
+    }
+    if (known == null) {
+      throw new IllegalStateException("not prepared");
+    }
+    findRam(qmp);
+    List<String> obstacles = blockedReasons(qmp);
+    byte[] state = saveState(qmp, folder);
+    MachineImage image =
+        new MachineImage(
+            known.version(),
+            known.binary(),
+            known.commandLine(),
+            known.folder(),
+            known.machine(),
+            known.accelerator(),
+            ranBefore,
+            known.cpus(),
+            known.cpu(),
+            ram,
+            known.nodes(),
+            known.devices(),
+            obstacles,
+            state.length);
+    write(folder.resolve(MachineImage.STATE), state);
+    write(folder.resolve(MachineImage.FILE), RecordJson.write(image));
+    return image;
+  }
+
+  /**
+   * The state, taken apart once so that one that cannot be read back is noticed here. QEMU writes
+   * it under its own user; what is kept is a copy under ours.
+   */
+  private static byte[] saveState(Qmp qmp, Path folder) {
+    Path written = folder.resolve(MachineImage.STATE + ".qemu");
+    try {
+      try {
+        // live=false: else QEMU takes its hands off the disks, as at the end of a migration.
+        qmp.execute(
+            "xen-save-devices-state",
+            a -> a.put("filename", written.toAbsolutePath().toString()).put("live", false));
+        byte[] state = Files.readAllBytes(written);
+        DeviceState.parse(state);
+        return state;
+      } finally {
+        Files.deleteIfExists(written);
+      }
+    } catch (IOException e) {
+      throw new FailureException("the state of the machine cannot be kept in " + folder, e);
+    } catch (QmpErrorException e) {
+      throw new FailureException(
+          "QEMU does not save the state of its devices: " + e.description(), e);
+    }
+  }
+
+  private static void write(Path file, byte[] bytes) {
+    try {
+      Files.createFile(
+          file, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+      Files.write(file, bytes, StandardOpenOption.WRITE);
+    } catch (IOException e) {
+      throw new FailureException(file + " cannot be written", e);
+    }
+  }
+
+  /**
+   * Reads what {@link #record} wrote.
+   *
+   * @throws dev.vmckpt.spi.error.SnapshotException if it is damaged
+   * @throws FailureException if it is not there
+   */
+  public static MachineImage read(Path folder) {
+    Path file = folder.resolve(MachineImage.FILE);
+    try {
+      byte[] json = Files.readAllBytes(file);
+      return RecordJson.read(json, 0, json.length, MachineImage.class, file.toString());
+    } catch (IOException e) {
+      throw new FailureException(
+          "there is no machine in this snapshot; it was taken without --machine", e);
+    }
+  }
+}

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.vmckpt.qemu.machine;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.vmckpt.qemu.machine.CommandLine.Option;
+import dev.vmckpt.spi.error.Refusal;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The command line of the new QEMU: the old one, with the machine's version pinned, the wanted
+ * accelerator and processor, the new disks, and what belongs to the start of a process (daemons,
+ * pid files, the terminal) left out. The new QEMU does not run until it is told to.
+ */
+final class NewCommandLine {
+  /** Options of the old process and its start, not of its machine. */
+  private static final Set<String> DROPPED =
+      Set.of(
+          "S",
+          "incoming",
+          "loadvm",
+          "daemonize",
+          "pidfile",
+          "writeconfig",
+          "enable-kvm",
+          "no-kvm",
+          "accel",
+          "cpu",
+          "h",
+          "help",
+          "version",
+          "s",
+          "enable-hax");
+
+  /** Options whose whole value is the file of a disk. */
+  private static final Set<String> DISKS =
+      Set.of("hda", "hdb", "hdc", "hdd", "cdrom", "fda", "fdb", "pflash", "sd", "mtdblock");
+
+  private static final Set<String> LINES = Set.of("serial", "parallel", "debugcon");
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  private final MachineImage image;
+  private final MachineRequest request;
+  private final List<Option> made = new ArrayList<>();
+  private final List<String> notes = new ArrayList<>();
+  private final List<Refusal> refusals = new ArrayList<>();
+  private int lines;
+
+  private NewCommandLine(MachineImage image, MachineRequest request) {
+    this.image = image;
+    this.request = request;
+  }
+
+  /**
+   * What comes of it.
+   *
+   * @param options without the program and without a monitor of ours
+   * @param accelerator it will run under
+   * @param cpu the value of {@code -cpu}, or null for QEMU's own choice
+   * @param notes what will be different, for the user
+   * @param refusals what keeps it from being started
+   */
+  record Result(
+      List<Option> options,
+      String accelerator,
+      @Nullable String cpu,
+      List<String> notes,
+      List<Refusal> refusals) {}
+
+  static Result of(MachineImage image, MachineRequest request) {
+    return new NewCommandLine(image, request).make();
+  }
+
+  private Result make() {
+    CommandLine old = CommandLine.parse(image.commandLine());
+    refusals.addAll(old.refusals());
+    String accelerator =
+        request.accelerator() == null ? image.accelerator() : request.accelerator();
+    boolean same = accelerator.equals(image.accelerator());
+    String cpu = request.cpu() == null ? last(old, "cpu") : request.cpu();
+    String accelValue = last(old, "accel");
+    boolean keepAccel = same && accelValue != null && accelValue.startsWith(accelerator);
+    for (Option option : old.options()) {
+      if (!DROPPED.contains(option.name())) {
+        rewrite(option);
+      }
+    }
+    // Later ones of the same name add to those before: the type is pinned, the rest stays.
+    made.add(new Option("machine", "type=" + image.machine()));
+    made.add(new Option("accel", keepAccel && accelValue != null ? accelValue : accelerator));
+    if (cpu != null) {
+      made.add(new Option("cpu", cpu));
+    }
+    if (accelerator.equals(Accelerators.TCG)
+        && cpu != null
+        && cpu.split(",", -1)[0].equals("host")) {
+      refusals.add(
+          new Refusal("-cpu " + cpu, "only KVM has it", "name a model of QEMU's with --cpu"));
+    }
+    return new Result(List.copyOf(made), accelerator, cpu, notes, refusals);
+  }
+
+  private static @Nullable String last(CommandLine line, String name) {
+    String found = null;
+    for (Option option : line.options()) {
+      if (option.name().equals(name)) {
+        found = option.value();
+      }
+    }
+    return found;
+  }
+
+  private void rewrite(Option option) {
+    String name = option.name();
+    OptionValue value = OptionValue.parse(option.text(), true);
+    if (name.equals("machine")) {
+      OptionValue rest = value.without("accel").without("type").without("");
+      if (!rest.entries().isEmpty()) {
+        made.add(option.with(rest.toString()));
+      }
+    } else if (name.equals("nographic")) {
+      made.add(new Option("display", "none"));
+      made.add(new Option("serial", "null"));
+      made.add(new Option("monitor", "none"));
+      notes.add("-nographic: it has no terminal; the serial line goes nowhere");
+    } else if (DISKS.contains(name)) {
+      made.add(option.with(replaced(option.text())));
+    } else if (name.equals("drive") || name.equals("blockdev")) {
+      made.add(option.with(disk(option.text())));
+    } else if (LINES.contains(name)) {
+      line(option);
+    } else if (name.equals("chardev")) {
+      made.add(option.with(chardev(value)));
+    } else if (name.equals("netdev")) {
+      String id = value.get("id");
+      String other = id == null ? null : request.networks().get(id);
+      made.add(other == null ? option : option.with(other + ",id=" + id));
+    } else if (name.equals("monitor") || name.equals("qmp") || name.equals("qmp-pretty")) {
+      monitor(option);
+    } else {
+      made.add(option);
+    }
+  }
+
+  private String disk(String text) {
+    if (text.startsWith("{")) {
+      try {
+        JsonNode tree = JSON.readTree(text);
+        replaceIn(tree);
+        return JSON.writeValueAsString(tree);
+      } catch (JsonProcessingException e) {
+        refusals.add(new Refusal("-blockdev " + text, "it is no JSON", "correct it"));
+        return text;
+      }
+    }
+    OptionValue value = OptionValue.parse(text, false);
+    for (String key : List.of("file", "filename", "file.filename", "file.file.filename")) {
+      String path = value.get(key);
+      if (path != null) {
+        value = value.with(key, replaced(path));
+      }
+    }
+    return value.toString();
+  }
+
+  private void replaceIn(JsonNode tree) {
+    if (tree instanceof ObjectNode object) {
+      JsonNode path = object.get("filename");
+      if (path != null && path.isTextual()) {
+        object.put("filename", replaced(path.asText()));
+      }
+    }
+    for (JsonNode child : tree) {
+      replaceIn(child);
+    }
+  }
+
+  /** The new file of a disk, by its name as it is written or by where that leads. */
+  private String replaced(String path) {
+    Path other = replacement(request.files(), path, image.workingFolder());
+    return other == null ? path : other.toString();
+  }
+
+  static @Nullable Path replacement(Map<String, Path> files, String path, String folder) {
+    Path exact = files.get(path);
+    if (exact != null) {
+      return exact;
+    }
+    try {
+      return files.get(Path.of(folder).resolve(path).normalize().toString());
+    } catch (InvalidPathException e) {
+      return null;
+    }
+  }
+
+  /** A line that is a file goes on at its end; QEMU would begin it anew. */
+  private void line(Option option) {
+    String text = option.text();
+    if (text.startsWith("file:")) {
+      String id = "vmckpt-line" + lines++;
+      String path = text.substring("file:".length());
+      made.add(
+          new Option(
+              "chardev", "file,id=" + id + ",path=" + path.replace(",", ",,") + ",append=on"));
+      made.add(option.with("chardev:" + id));
+    } else if (isTerminal(text)) {
+      notes.add("-" + option.name() + " " + text + ": it has no terminal; what comes goes nowhere");
+      made.add(option.with("null"));
+    } else {
+      made.add(option);
+    }
+  }
+
+  private static boolean isTerminal(String text) {
+    return text.equals("stdio") || text.equals("mon:stdio") || text.equals("msmouse");
+  }
+
+  private String chardev(OptionValue value) {
+    String id = value.get("id");
+    String other = id == null ? null : request.chardevs().get(id);
+    if (other != null) {
+      return other + ",id=" + id;
+    }
+    String kind = value.entries().isEmpty() ? null : value.entries().get(0).value();
+    if ("stdio".equals(kind)) {
+      notes.add("-chardev " + value + ": it has no terminal; what comes goes nowhere");
+      return "null,id=" + id;
+    }
+    return "file".equals(kind) ? value.with("append", "on").toString() : value.toString();
+  }
+
+  private void monitor(Option option) {
+    String text = option.text();
+    if (isTerminal(text)) {
+      notes.add("-" + option.name() + " " + text + ": it has no terminal; there is none");
+      made.add(new Option("monitor", "none"));
+    } else {
+      made.add(option);
+    }
+  }
+}
