@@ -7,6 +7,10 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.vmckpt.qemu.machine.CommandLine.Option;
 import dev.vmckpt.spi.error.Refusal;
+import java.io.IOException;
+import java.net.UnixDomainSocketAddress;
+import java.nio.channels.SocketChannel;
+import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -121,6 +125,9 @@ final class NewCommandLine {
   private void rewrite(Option option) {
     String name = option.name();
     OptionValue value = OptionValue.parse(option.text(), true);
+    if (isOurs(name, value)) {
+      return;
+    }
     if (name.equals("machine")) {
       OptionValue rest = value.without("accel").without("type").without("");
       if (!rest.entries().isEmpty()) {
@@ -148,6 +155,12 @@ final class NewCommandLine {
     } else {
       made.add(option);
     }
+  }
+
+  /** The monitor that an earlier start of ours had. */
+  private static boolean isOurs(String name, OptionValue value) {
+    return (name.equals("chardev") && QemuProcess.MONITOR.equals(value.get("id")))
+        || (name.equals("mon") && QemuProcess.MONITOR.equals(value.get("chardev")));
   }
 
   private String disk(String text) {
@@ -234,6 +247,14 @@ final class NewCommandLine {
       notes.add("-chardev " + value + ": it has no terminal; what comes goes nowhere");
       return "null,id=" + id;
     }
+    String path = value.get("path");
+    if ("socket".equals(kind) && path != null && value.get("server") != null && isServed(path)) {
+      refusals.add(
+          new Refusal(
+              "-chardev " + value,
+              "another process listens there",
+              "end that one, or give chardev " + id + " something else"));
+    }
     return "file".equals(kind) ? value.with("append", "on").toString() : value.toString();
   }
 
@@ -242,8 +263,28 @@ final class NewCommandLine {
     if (isTerminal(text)) {
       notes.add("-" + option.name() + " " + text + ": it has no terminal; there is none");
       made.add(new Option("monitor", "none"));
+      return;
+    }
+    String path =
+        text.startsWith("unix:") ? OptionValue.parse(text.substring(5), true).get("") : null;
+    if (path != null && isServed(path)) {
+      // QEMU would remove the name and leave the other one without it.
+      notes.add("-" + option.name() + " " + text + ": another process listens there; left out");
     } else {
       made.add(option);
+    }
+  }
+
+  private boolean isServed(String path) {
+    Path socket = Path.of(image.workingFolder()).resolve(path);
+    if (!Files.exists(socket)) {
+      return false;
+    }
+    try (SocketChannel channel = SocketChannel.open(UnixDomainSocketAddress.of(socket))) {
+      return channel.isConnected();
+    } catch (IOException e) {
+      // Nobody does: what is there was left behind.
+      return false;
     }
   }
 }

@@ -19,6 +19,9 @@ import java.util.concurrent.TimeUnit;
  * #release released}.
  */
 final class QemuProcess implements AutoCloseable {
+  /** The id of the character device that our monitor is on. */
+  static final String MONITOR = "vmckpt-qmp";
+
   private static final Duration PATIENCE = Duration.ofSeconds(60);
   private static final long LOOK_AGAIN_MILLIS = 5;
   private static final int MOST_WORDS = 4000;
@@ -50,9 +53,12 @@ final class QemuProcess implements AutoCloseable {
     command.addAll(
         List.of(
             "-chardev",
-            "socket,id=vmckpt-qmp,server=on,wait=off,path=" + socket.toString().replace(",", ",,"),
+            "socket,id="
+                + MONITOR
+                + ",server=on,wait=off,path="
+                + socket.toString().replace(",", ",,"),
             "-mon",
-            "chardev=vmckpt-qmp,mode=control"));
+            "chardev=" + MONITOR + ",mode=control"));
     try {
       Files.deleteIfExists(socket);
       Process process =
