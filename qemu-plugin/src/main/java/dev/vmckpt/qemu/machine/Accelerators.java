@@ -84,7 +84,9 @@ final class Accelerators {
     if (isCpu(section)) {
       return section.changed(data -> translateCpu(data, state, to));
     }
-    if (from.equals(KVM) && section.name().equals("timer")) {
+    if (from.equals(KVM)
+        && section.name().equals("timer")
+        && section.data().limit() >= Long.BYTES) {
       long ticks = tscOf(state);
       return ticks == 0 ? section : section.changed(data -> data.putLong(0, ticks));
     }
