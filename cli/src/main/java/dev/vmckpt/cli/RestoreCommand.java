@@ -5,12 +5,19 @@ import dev.vmckpt.ckpt.Checkpointer;
 import dev.vmckpt.ckpt.Processes;
 import dev.vmckpt.ckpt.RestoreRequest;
 import dev.vmckpt.ckpt.Restored;
+import dev.vmckpt.guest.OtherQemu;
+import dev.vmckpt.qemu.machine.MachineStarter;
 import dev.vmckpt.spi.error.ExitCode;
+import dev.vmckpt.spi.error.UsageException;
 import dev.vmckpt.store.Store;
 import dev.vmckpt.store.Stored;
 import dev.vmckpt.store.Work;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -56,6 +63,42 @@ final class RestoreCommand extends AbstractCommand {
       description = "Attach a connection to something else, for example fd:1=/tmp/console.log.")
   Map<String, String> reattach = new LinkedHashMap<>();
 
+  @Option(
+      names = "--on",
+      paramLabel = "qemu",
+      description =
+          "Start another QEMU from the machine that 'snapshot --machine' kept, instead of bringing"
+              + " back the process: slower, and not bound to this kernel, this program or this"
+              + " accelerator.")
+  @Nullable String on;
+
+  @Option(
+      names = "--binary",
+      paramLabel = "PATH",
+      description = "With --on qemu: the program; else the one that ran.")
+  @Nullable Path binary;
+
+  @Option(
+      names = "--accel",
+      paramLabel = "tcg|kvm",
+      description = "With --on qemu: the accelerator; else the one it had.")
+  @Nullable String accel;
+
+  @Option(
+      names = "--cpu",
+      paramLabel = "MODEL",
+      description = "With --on qemu: the processor, as -cpu has it; else the one it had.")
+  @Nullable String cpu;
+
+  @Option(
+      names = "--without",
+      paramLabel = "FEATURE",
+      split = ",",
+      description =
+          "With --on qemu: features of the processor that the guest does not use, so that the new"
+              + " one may lack them; kvm stands for all that KVM offers by itself.")
+  Set<String> without = new TreeSet<>();
+
   RestoreCommand(Session session) {
     super(session);
   }
@@ -65,6 +108,9 @@ final class RestoreCommand extends AbstractCommand {
     long begun = System.nanoTime();
     Store store = store();
     Stored stored = store.find(word);
+    if (on != null || binary != null || accel != null || cpu != null || !without.isEmpty()) {
+      return startAnother(store, stored, begun);
+    }
     Checkpointer checkpointer = checkpointer();
     Restored restored;
     try (TerminalProgress progress = new TerminalProgress(session);
@@ -86,6 +132,45 @@ final class RestoreCommand extends AbstractCommand {
     int code = foreground ? stayWith(checkpointer, restored) : ExitCode.DONE.code();
     store.sweepWork();
     return code;
+  }
+
+  private int startAnother(Store store, Stored stored, long begun) {
+    if (!"qemu".equals(on)) {
+      throw new UsageException("--binary, --accel, --cpu and --without go with --on qemu");
+    }
+    if (foreground || eager || inPlace) {
+      throw new UsageException("--on qemu goes without --foreground, --eager and --in-place");
+    }
+    MachineStarter.Started started;
+    try (TerminalProgress progress = new TerminalProgress(session);
+        Work work = store.work(stored)) {
+      store.check(stored, progress);
+      started =
+          new OtherQemu(stored.folder(), stored.folder(), stored.manifest().processes().get(0))
+              .start(
+                  new OtherQemu.Wish(binary, accel, cpu, without, Map.copyOf(reattach)),
+                  work.folder());
+      work.keep();
+    }
+    notes(started.notes());
+    print(
+        new Fields()
+            .put("snapshot", stored.id())
+            .put("name", stored.manifest().name())
+            .put("pid", started.pid())
+            .put("monitor", started.monitor().toString())
+            .put("totalMillis", millis(microsSince(begun)))
+            .put("memoryBytes", started.memoryBytes())
+            .put("notes", started.notes()),
+        started.pid()
+            + "  "
+            + stored.title()
+            + "  another QEMU, "
+            + Humans.bytes(started.memoryBytes())
+            + ", monitor "
+            + started.monitor());
+    store.sweepWork();
+    return ExitCode.DONE.code();
   }
 
   /** Waits for its end; what ends us before (Ctrl-C, SIGTERM) ends the process as well. */

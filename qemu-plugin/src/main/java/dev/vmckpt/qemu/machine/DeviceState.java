@@ -136,6 +136,17 @@ public final class DeviceState {
     return sections;
   }
 
+  /** Those of a name, in their order. */
+  List<Section> named(String name) {
+    List<Section> named = new ArrayList<>();
+    for (Section section : sections) {
+      if (section.name().equals(name)) {
+        named.add(section);
+      }
+    }
+    return named;
+  }
+
   /** The same with other sections. */
   DeviceState with(List<Section> others) {
     return new DeviceState(others);

@@ -65,7 +65,7 @@ public final class MachineStarter {
 
   /** Everything that is known to stand in the way, before anything is started for good. */
   public List<Refusal> check(MachineRequest request) {
-    return MachineChecks.of(image, request, NewCommandLine.of(image, request));
+    return check(request, NewCommandLine.of(image, request), readState());
   }
 
   /**
@@ -77,11 +77,12 @@ public final class MachineStarter {
    */
   public Started start(MachineRequest request, MemorySource memory) {
     NewCommandLine.Result line = NewCommandLine.of(image, request);
-    refuse(MachineChecks.of(image, request, line));
+    DeviceState saved = readState();
+    refuse(check(request, line, saved));
     List<String> arguments = CommandLine.toArguments(line.options());
     arguments.addAll(List.of("-S", "-incoming", "defer"));
     byte[] incoming =
-        Accelerators.translate(readState(), image.accelerator(), line.accelerator())
+        Accelerators.translate(saved, image.accelerator(), line.accelerator())
             .incoming(image.machine(), image.ram());
     try (QemuProcess qemu =
         QemuProcess.start(
@@ -103,6 +104,13 @@ public final class MachineStarter {
             WHAT + " failed: " + e.getMessage() + "; its words: " + qemu.said(), e);
       }
     }
+  }
+
+  private List<Refusal> check(
+      MachineRequest request, NewCommandLine.Result line, DeviceState saved) {
+    List<Refusal> refusals = new ArrayList<>(MachineChecks.of(image, request, line));
+    refusals.addAll(Accelerators.obstacles(saved, image.accelerator(), line.accelerator()));
+    return refusals;
   }
 
   private static void refuse(List<Refusal> refusals) {

@@ -208,8 +208,11 @@ final class NewCommandLine {
       return exact;
     }
     try {
-      return files.get(Path.of(folder).resolve(path).normalize().toString());
-    } catch (InvalidPathException e) {
+      Path absolute = Path.of(folder).resolve(path).normalize();
+      Path named = files.get(absolute.toString());
+      return named == null ? files.get(absolute.toRealPath().toString()) : named;
+    } catch (InvalidPathException | IOException e) {
+      // What is not there leads nowhere else.
       return null;
     }
   }

@@ -33,6 +33,8 @@ final class AcceleratorsTest {
     long before = timerTicks(move);
     move.guest().awaitPasses(10);
     assertThat(timerTicks(move)).isGreaterThan(before);
+    List<String> lines = move.guest().log().lines("pass ");
+    assertThat(lines.get(lines.size() - 1)).doesNotContain("second absent");
     assertThat(move.guest().errors()).isEmpty();
   }
 
@@ -41,6 +43,7 @@ final class AcceleratorsTest {
     SelfcheckMachine machine =
         SelfcheckMachine.kvm()
             .withDisk(SelfcheckMachine.Disk.VIRTIO)
+            .withCpus(2)
             .with("-accel", "tcg", "-cpu", CPU)
             .with(Move.monitorIn(folder).toArray(new String[0]));
     Move move =

@@ -94,6 +94,51 @@ final class DeviceStateTest {
     assertThat(there.sections().get(2).data().get(0)).isEqualTo((byte) 0x90);
   }
 
+  private static byte[] number(int value) {
+    return ByteBuffer.allocate(8).putInt(value).array();
+  }
+
+  @Test
+  void processorsThatSleepOrWaitStayAsTheyAre() {
+    byte[] waiting = "\5\011apic_sipi".getBytes(StandardCharsets.US_ASCII);
+    DeviceState tcg =
+        DeviceState.parse(
+            state(
+                "cpu_common",
+                number(0),
+                "cpu",
+                cpu(0, 0),
+                "apic",
+                number(0),
+                "cpu_common",
+                number(1),
+                "cpu",
+                cpu(0, 0),
+                "apic",
+                number(0),
+                "cpu_common",
+                number(1),
+                "cpu",
+                cpu(0, 0),
+                "apic",
+                waiting));
+    DeviceState kvm = Accelerators.translate(tcg, "tcg", "kvm");
+    assertThat(kvm.named("cpu"))
+        .extracting(cpu -> cpu.data().getInt(1153))
+        .containsExactly(0, 3, 2);
+    DeviceState back = Accelerators.translate(kvm, "kvm", "tcg");
+    assertThat(back.named("cpu_common"))
+        .extracting(common -> common.data().getInt(0))
+        .containsExactly(0, 1, 1);
+  }
+
+  @Test
+  void anUnknownProcessorGoesToNoOtherAccelerator() {
+    DeviceState state = DeviceState.parse(state("cpu", new byte[100]));
+    assertThat(Accelerators.obstacles(state, "tcg", "kvm")).hasSize(1);
+    assertThat(Accelerators.obstacles(state, "kvm", "kvm")).isEmpty();
+  }
+
   @Test
   void fromKvmToTcg() {
     DeviceState there =

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.vmckpt.guest;
+
+import dev.vmckpt.ckpt.memory.SavedMemory;
+import dev.vmckpt.ckpt.raw.LinuxFileCloner;
+import dev.vmckpt.qemu.machine.MachineImage.RamBlock;
+import dev.vmckpt.qemu.machine.MachineRequest;
+import dev.vmckpt.qemu.machine.MachineStarter;
+import dev.vmckpt.spi.FileCloner;
+import dev.vmckpt.spi.error.FailureException;
+import dev.vmckpt.spi.error.Refusal;
+import dev.vmckpt.spi.error.RefusedException;
+import dev.vmckpt.spi.error.UsageException;
+import dev.vmckpt.spi.image.DescriptorImage;
+import dev.vmckpt.spi.image.OpenFileImage;
+import dev.vmckpt.spi.image.ProcessImage;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Another QEMU, started from the snapshot of one: its memory is read from the saved process, its
+ * disks are working copies of those the snapshot keeps.
+ *
+ * @param snapshot the folder of the snapshot
+ * @param machine the folder that the machine was recorded in, mostly the same
+ * @param process the saved QEMU
+ */
+public record OtherQemu(Path snapshot, Path machine, ProcessImage process) {
+  /** How the adapter of files calls itself, and what it says of a file that is kept. */
+  private static final String FILES = "files";
+
+  private static final String KEPT = "diskFile";
+  private static final String NETDEV = "netdev:";
+  private static final String CHARDEV = "chardev:";
+
+  /**
+   * What is to be different.
+   *
+   * @param binary the program, or null for the one that ran
+   * @param accelerator {@code tcg} or {@code kvm}, or null for the one it had
+   * @param cpu the value of {@code -cpu}, or null for the one it had
+   * @param accepted features of the processor that the guest does not use
+   * @param reattach {@code netdev:ID} and {@code chardev:ID} with what they are to be
+   */
+  public record Wish(
+      @Nullable Path binary,
+      @Nullable String accelerator,
+      @Nullable String cpu,
+      Set<String> accepted,
+      Map<String, String> reattach) {}
+
+  /**
+   * Starts it.
+   *
+   * @param work a folder of its own, which is made: disks, its monitor, its words
+   * @throws RefusedException naming everything that stands in the way
+   * @throws FailureException with QEMU's words, if it fails for another reason
+   */
+  public MachineStarter.Started start(Wish wish, Path work) {
+    MachineStarter starter = new MachineStarter(machine);
+    try {
+      Files.createDirectories(
+          work, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+    } catch (IOException e) {
+      throw new FailureException(work + " cannot be made: " + e.getMessage(), e);
+    }
+    try (SavedMemory memory = new SavedMemory(snapshot, process.memory(), process.files())) {
+      List<Refusal> obstacles = new ArrayList<>();
+      for (RamBlock block : starter.image().ram()) {
+        obstacles.addAll(memory.obstacles(block.host(), block.used()));
+      }
+      if (!obstacles.isEmpty()) {
+        throw new RefusedException("starting another QEMU", obstacles);
+      }
+      return starter.start(
+          new MachineRequest(
+              wish.binary(),
+              wish.accelerator(),
+              wish.cpu(),
+              disks(work),
+              named(wish.reattach(), NETDEV),
+              named(wish.reattach(), CHARDEV),
+              wish.accepted(),
+              work),
+          memory::read);
+    }
+  }
+
+  /** A working copy of each disk the snapshot keeps, by the path it had. */
+  private Map<String, Path> disks(Path work) {
+    FileCloner cloner = new LinuxFileCloner();
+    Map<String, Path> disks = new LinkedHashMap<>();
+    for (OpenFileImage file : process.files()) {
+      if (file.object() instanceof DescriptorImage.Connection connection
+          && connection.adapter().equals(FILES)
+          && connection.state().value() instanceof Map<?, ?> state
+          && state.get("file") instanceof Map<?, ?> kept
+          && KEPT.equals(kept.get("kind"))
+          && kept.get("path") instanceof String path
+          && kept.get("copy") instanceof String copy
+          && !disks.containsKey(path)) {
+        Path working = work.resolve(copy.substring(copy.lastIndexOf('/') + 1));
+        cloner.copy(snapshot.resolve(copy), working);
+        disks.put(path, working);
+      }
+    }
+    return disks;
+  }
+
+  private static Map<String, String> named(Map<String, String> reattach, String kind) {
+    Map<String, String> named = new LinkedHashMap<>();
+    for (Map.Entry<String, String> entry : reattach.entrySet()) {
+      if (entry.getKey().startsWith(kind)) {
+        named.put(entry.getKey().substring(kind.length()), entry.getValue());
+      } else if (!entry.getKey().startsWith(NETDEV) && !entry.getKey().startsWith(CHARDEV)) {
+        throw new UsageException(
+            "--reattach "
+                + entry.getKey()
+                + " is none for another QEMU, which has netdev:ID and chardev:ID");
+      }
+    }
+    return named;
+  }
+}
