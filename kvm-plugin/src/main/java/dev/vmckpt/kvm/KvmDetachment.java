@@ -73,7 +73,7 @@ final class KvmDetachment implements Detachment {
   @Override
   public void settle(SettleContext context) {
     if (!machine.vcpus().isEmpty()) {
-      RunMappings now = RunMappings.of(pid);
+      RunMappings now = RunMappings.parse(context.maps());
       boolean ran = Settling.settle(machine.vcpus(), now, context, pid, SETTLE_LIMIT_MILLIS);
       settledMappings = ran ? null : now;
     }

@@ -14,6 +14,9 @@ public interface SettleContext {
   /** The task that {@link DetachContext#lodger} gave. */
   RemoteTask lodger();
 
+  /** The text of {@code /proc/PID/maps} as it is now, without areas of ours. */
+  String maps();
+
   /**
    * Lets all threads run on, except those that {@code watch} holds, until it is content or time is
    * up; then all are stopped again.

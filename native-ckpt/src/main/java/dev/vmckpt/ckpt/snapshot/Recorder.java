@@ -59,6 +59,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The part of a snapshot that stands in the pause: reads a frozen target, and splits its memory
@@ -80,6 +81,9 @@ final class Recorder {
   private final FileCloner cloner;
   private final List<String> notes;
   private final Threads threads = new Threads();
+
+  /** The areas of the stopped target, if somebody asked for them and nothing ran since. */
+  private @Nullable String maps;
 
   Recorder(
       Plan plan, Lodging lodging, SnapshotRequest request, FileCloner cloner, List<String> notes) {
@@ -123,14 +127,26 @@ final class Recorder {
     }
 
     @Override
+    public String maps() {
+      String text = maps;
+      if (text == null) {
+        text = Maps.of(plan.pid(), lodging.tryLodger());
+        maps = text;
+      }
+      return text;
+    }
+
+    @Override
     public boolean advance(List<ThreadCall> held, CallWatch watch, long limitMillis) {
+      maps = null;
       return freeze.advance(held, watch, limitMillis);
     }
   }
 
   /** Compares the frozen target with the plan. */
   void checkPlan() {
-    if (!Maps.of(plan.pid(), lodging.tryLodger()).equals(plan.maps())) {
+    String now = maps == null ? Maps.of(plan.pid(), lodging.tryLodger()) : maps;
+    if (!now.equals(plan.maps())) {
       throw new PlanOutdatedException("its memory map changed");
     }
     if (!plan.census().unchanged(plan.pid())) {
