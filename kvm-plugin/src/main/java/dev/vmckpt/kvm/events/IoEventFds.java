@@ -32,7 +32,7 @@ import java.util.List;
  *
  * <p>Hence the choice. All ports and all pages of the PCI holes take about a second for each
  * eventfd, all of it with the guest standing still, as an access in between would be missed; that
- * is too much for a pause. By default only the places of virtio-mmio devices are asked about, 0.2
+ * is too much for a pause. By default only the places of virtio-mmio devices are asked about, 0.05
  * milliseconds for each eventfd: their monitors often cannot do without. A monitor with PCI devices
  * mostly can: without its ioeventfds accesses reach it by an exit, which it serves itself, if more
  * slowly (QEMU does, whatever is not found is taken for not there). For a monitor that serves them
@@ -42,7 +42,9 @@ public final class IoEventFds {
   /** The notify register of virtio-mmio, which takes the number of a queue. */
   private static final int QUEUE_NOTIFY = 0x50;
 
-  private static final int QUEUES = 4;
+  private static final int QUEUES = 16;
+
+  private static final int PORT_QUEUES = 4;
 
   /** Up to so many places of a window go into a batch: a way of its own would take longer. */
   private static final int FEW = 64;
@@ -62,17 +64,25 @@ public final class IoEventFds {
   }
 
   /**
-   * Places where virtio-mmio devices are, of monitors that have nothing else: pages from 3.25 GiB
-   * on, and QEMU's 512 bytes each below the I/O APIC.
+   * Places where the first queues of virtio-mmio devices are notified, of monitors that have
+   * nothing else: pages from 3.25 GiB on, and QEMU's 512 bytes each below the I/O APIC. A device
+   * that is found there is asked about its other queues.
    */
   public static List<Window> virtioMmio() {
-    List<Window> windows = new ArrayList<>();
-    for (int queue = 0; queue < QUEUES; queue++) {
-      windows.add(new Window(false, 0xd0000000L + QUEUE_NOTIFY, 0x1000, 32, 4, queue));
-      windows.add(new Window(false, 0xc0001000L + QUEUE_NOTIFY, 0x1000, 32, 4, queue));
-      windows.add(new Window(false, 0xfeb00000L + QUEUE_NOTIFY, 0x200, 24, 4, queue));
+    return List.of(
+        new Window(false, 0xd0000000L + QUEUE_NOTIFY, 0x1000, 32, 4, 0),
+        new Window(false, 0xc0001000L + QUEUE_NOTIFY, 0x1000, 32, 4, 0),
+        new Window(false, 0xfeb00000L + QUEUE_NOTIFY, 0x200, 24, 4, 0));
+  }
+
+  /** Where the other queues of a device are notified whose first one is notified here. */
+  private static List<Window> otherQueues(Window first) {
+    List<Window> queues = new ArrayList<>();
+    boolean mmio = !first.port() && first.bytes() == 4 && first.match() == 0;
+    for (int queue = 1; mmio && queue < QUEUES; queue++) {
+      queues.add(new Window(false, first.first(), 1, 1, 4, queue));
     }
-    return windows;
+    return queues;
   }
 
   /**
@@ -81,7 +91,7 @@ public final class IoEventFds {
    */
   public static List<Window> virtioPorts() {
     List<Window> windows = new ArrayList<>();
-    for (int queue = 0; queue < QUEUES; queue++) {
+    for (int queue = 0; queue < PORT_QUEUES; queue++) {
       windows.add(new Window(true, 0xc010, 0x20, 512, 2, queue));
     }
     return windows;
@@ -128,6 +138,7 @@ public final class IoEventFds {
         }
       }
     }
+    search.lookAtOtherQueues(eventFds, found);
     return found;
   }
 
@@ -148,8 +159,25 @@ public final class IoEventFds {
   public static List<IoEventFdImage> find(
       RemoteTask task, RemoteFd vm, IoEventFdSweep prepared, CallBatch batch) {
     List<IoEventFdImage> found = new ArrayList<>();
-    new IoEventFds(task, vm).run(prepared, batch, found);
+    IoEventFds search = new IoEventFds(task, vm);
+    search.run(prepared, batch, found);
+    search.lookAtOtherQueues(prepared.eventFds(), found);
     return found;
+  }
+
+  /** Asks about the other queues of the devices whose first queue was found. */
+  private void lookAtOtherQueues(List<RemoteFd> eventFds, List<IoEventFdImage> found) {
+    for (IoEventFdImage first : List.copyOf(found)) {
+      List<Window> queues = otherQueues(Window.of(first));
+      int most = CallBatch.CALLS / (2 * QUEUES);
+      for (int from = 0; !queues.isEmpty() && from < eventFds.size(); from += most) {
+        List<RemoteFd> some = eventFds.subList(from, Math.min(eventFds.size(), from + most));
+        IoEventFdSweep sweep = new IoEventFdSweep(some, queues);
+        CallBatch batch = task.batch();
+        sweep.ask(batch, vm);
+        run(sweep, batch, found);
+      }
+    }
   }
 
   private void run(IoEventFdSweep sweep, CallBatch batch, List<IoEventFdImage> found) {
