@@ -54,6 +54,17 @@ final class MessageWriter {
     return out.toByteArray();
   }
 
+  /**
+   * A line after a sentinel, at which a guest agent forgets the half of a command that another
+   * client may have left with it.
+   */
+  static byte[] afterSentinel(byte[] line) {
+    byte[] both = new byte[line.length + 1];
+    both[0] = MessageReader.SENTINEL;
+    System.arraycopy(line, 0, both, 1, line.length);
+    return both;
+  }
+
   private static void write(JsonGenerator json, JsonNode node, int depth) throws IOException {
     if (depth > MAX_DEPTH) {
       throw new IllegalArgumentException("arguments that are nested deeper than " + MAX_DEPTH);
