@@ -317,6 +317,11 @@ class LodgerTest {
       }
 
       @Override
+      public void begin() {
+        // Nothing of it goes on by itself.
+      }
+
+      @Override
       public void resume() {
         // Nothing was brought to rest.
       }

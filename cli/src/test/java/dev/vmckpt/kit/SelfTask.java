@@ -53,7 +53,12 @@ public final class SelfTask implements RemoteTask {
 
   @Override
   public CallBatch batch() {
-    return new Batch();
+    return new Batch(arena, ARENA_BYTES);
+  }
+
+  @Override
+  public @Nullable CallBatch tryPrepare(int calls, int bytes) {
+    return new Batch(new NativeBuffer(bytes), bytes);
   }
 
   @Override
@@ -76,15 +81,23 @@ public final class SelfTask implements RemoteTask {
   private final class Batch implements CallBatch {
     private final List<Call> calls = new ArrayList<>();
     private final List<Long> results = new ArrayList<>();
+    private final NativeBuffer room;
+    private final int bytes;
     private int used;
+    private boolean made;
+
+    Batch(NativeBuffer room, int bytes) {
+      this.room = room;
+      this.bytes = bytes;
+    }
 
     @Override
     public RemoteAddress place(byte[] argument) {
-      if (used + argument.length > ARENA_BYTES) {
+      if (used + argument.length > bytes) {
         throw new IllegalStateException("no room for " + argument.length + " bytes");
       }
-      arena.bytes().put(used, argument);
-      RemoteAddress at = new RemoteAddress(arena.address() + used);
+      room.bytes().put(used, argument);
+      RemoteAddress at = new RemoteAddress(room.address() + used);
       used += (argument.length + 15) & -16;
       return at;
     }
@@ -112,9 +125,17 @@ public final class SelfTask implements RemoteTask {
     }
 
     @Override
-    public void run() {
+    public void start() {
+      made = true;
       for (Call call : calls) {
         results.add(SelfTask.this.tryCall(call.number(), call.arguments()));
+      }
+    }
+
+    @Override
+    public void run() {
+      if (!made) {
+        start();
       }
       for (int i = 0; i < calls.size(); i++) {
         String name = calls.get(i).name();

@@ -145,6 +145,7 @@ final class AdapterMoments implements AutoCloseable {
   List<Recorded> record(Adapter adapter, List<RemoteFd> fds) {
     Detachment detachment = adapter.detach(claimed(adapter, fds), detaching());
     try {
+      detachment.begin();
       return detachment.record(recording()).stream()
           .sorted(java.util.Comparator.comparing(Recorded::fd))
           .toList();

@@ -103,10 +103,10 @@ class GuestReaderTest {
   private KvmImage vcpu(Capabilities capabilities, int id, OwnFd fd) {
     CallBatch batch = task.batch();
     Readings readings =
-        new VcpuGroups(capabilities, MsrIndices.all(List.of()))
+        new VcpuGroups(capabilities, MsrIndices.families(List.of()))
             .read(batch, new RemoteFd(fd.number()));
     batch.run();
-    return KvmImage.of(new VcpuImage(id, readings.bytes(), new byte[0]));
+    return KvmImage.of(new VcpuImage(id, readings.bytes(task), new byte[0]));
   }
 
   private GuestImage read() {
@@ -116,7 +116,7 @@ class GuestReaderTest {
     batch.run();
     VmImage image =
         new VmImage(
-            readings.bytes(),
+            readings.bytes(task),
             List.of(),
             List.of(),
             List.of(),

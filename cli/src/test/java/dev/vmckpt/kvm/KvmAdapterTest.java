@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.vmckpt.kit.SelfTask;
 import dev.vmckpt.kvm.api.KvmIoctl;
 import dev.vmckpt.kvm.api.KvmLayout;
+import dev.vmckpt.kvm.events.IoEventFdSweep;
 import dev.vmckpt.kvm.image.IoEventFdImage;
 import dev.vmckpt.kvm.image.IrqFdImage;
 import dev.vmckpt.kvm.image.KvmImage;
@@ -14,6 +15,7 @@ import dev.vmckpt.kvm.image.SettingsImage;
 import dev.vmckpt.kvm.image.SlotImage;
 import dev.vmckpt.kvm.image.VcpuImage;
 import dev.vmckpt.kvm.image.VmImage;
+import dev.vmckpt.kvm.slots.SlotCheck;
 import dev.vmckpt.kvm.slots.SlotSearch.Stillness;
 import dev.vmckpt.kvm.state.Calls;
 import dev.vmckpt.kvm.state.VcpuGroups;
@@ -35,6 +37,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Random;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -47,6 +50,21 @@ class KvmAdapterTest {
 
   /** Knows what a machine was given. */
   private record Knowing(List<SlotImage> slots, int eventFd) implements MachineFinder {
+    @Override
+    public @Nullable SlotCheck prepare(RemoteTask task, RemoteFd vm) {
+      return null;
+    }
+
+    @Override
+    public Optional<List<SlotImage>> confirm(RemoteTask task, RemoteFd vm, SlotCheck asked) {
+      throw new AssertionError("nothing was prepared");
+    }
+
+    @Override
+    public @Nullable IoEventFdSweep prepare(List<RemoteFd> eventFds, List<IoEventFdImage> hints) {
+      return null;
+    }
+
     @Override
     public List<SlotImage> slots(
         RemoteTask task, RemoteFd vm, int pid, List<SlotImage> hints, Stillness stillness) {

@@ -10,6 +10,7 @@ import dev.vmckpt.spi.remote.Nr;
 import dev.vmckpt.spi.remote.RemoteAddress;
 import dev.vmckpt.spi.remote.RemoteTask;
 import java.util.HexFormat;
+import org.jspecify.annotations.Nullable;
 
 /** This very process, sweeping as fast as a lodger does: by a loop of machine code. */
 final class QuickTask implements RemoteTask {
@@ -81,5 +82,10 @@ final class QuickTask implements RemoteTask {
   @Override
   public CallBatch batch() {
     return self.batch();
+  }
+
+  @Override
+  public @Nullable CallBatch tryPrepare(int calls, int bytes) {
+    return self.tryPrepare(calls, bytes);
   }
 }

@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -32,7 +33,9 @@ abstract class SuddenDeath {
   private final Random random = new Random(seed());
   private final Map<String, Integer> figures = new TreeMap<>();
   private long runNanos;
-  private long tracedNanos;
+
+  /** How long a run holds the target at a time, in its order: a snapshot does for its pause. */
+  private List<Long> holds = List.of();
 
   private static long seed() {
     long seed = Long.getLong("vmckpt.seed", System.nanoTime() & 0xffffff);
@@ -220,24 +223,23 @@ abstract class SuddenDeath {
     Path err = folder.resolve("measured.err");
     long start = System.nanoTime();
     Process run = vmckpt.start(out, err, arguments);
-    awaitTraced(pid, run);
-    long seized = System.nanoTime();
-    while (traced(pid) && run.isAlive()) {
-      LockSupport.parkNanos(LOOK_NANOS);
+    List<Long> spans = new ArrayList<>();
+    for (awaitTraced(pid, run); run.isAlive(); awaitTraced(pid, run)) {
+      long seized = System.nanoTime();
+      awaitLetGo(pid, run);
+      spans.add(System.nanoTime() - seized);
     }
-    long span = System.nanoTime() - seized;
     int code = run.waitFor();
     runNanos = System.nanoTime() - start;
     assertThat(code).as(Files.readString(err)).isZero();
     Run done = new Run(code, Files.readString(out), Files.readString(err));
-    boolean pause = arguments[0].equals("snapshot");
-    tracedNanos = pause ? Math.min(span, (long) (1.2e6 * done.millis("pauseMillis"))) : span;
+    assertThat(spans).as("times when the target was held").isNotEmpty();
+    holds = spans;
     System.out.println(
         "SuddenDeath: a run of "
             + runNanos / 1_000_000
-            + " ms holds the target for "
-            + tracedNanos / 1000
-            + " us");
+            + " ms holds the target for these microseconds: "
+            + spans.stream().map(nanos -> nanos / 1000).toList());
     return done;
   }
 
@@ -245,6 +247,12 @@ abstract class SuddenDeath {
   private static void awaitTraced(int pid, Process run) {
     while (!traced(pid) && run.isAlive()) {
       // A sleeper is woken at once; who spins is made to wait when the processors are busy.
+      LockSupport.parkNanos(LOOK_NANOS);
+    }
+  }
+
+  private static void awaitLetGo(int pid, Process run) {
+    while (traced(pid) && run.isAlive()) {
       LockSupport.parkNanos(LOOK_NANOS);
     }
   }
@@ -277,10 +285,16 @@ abstract class SuddenDeath {
     if (number % 4 == 3 && !Detached.alive(pid)) {
       // A restore makes other processes before the one it restores into.
       awaitChild(run);
-      sleepUntil(System.nanoTime() + (long) (tracedNanos * random.nextDouble()));
+      sleepUntil(System.nanoTime() + (long) (Collections.max(holds) * random.nextDouble()));
     } else if (number % 2 == 1) {
+      int longest = holds.indexOf(Collections.max(holds));
+      int which = random.nextBoolean() ? longest : random.nextInt(holds.size());
+      for (int i = 0; i < which; i++) {
+        awaitTraced(pid, run);
+        awaitLetGo(pid, run);
+      }
       awaitTraced(pid, run);
-      sleepUntil(System.nanoTime() + (long) (tracedNanos * random.nextDouble()));
+      sleepUntil(System.nanoTime() + (long) (holds.get(which) * random.nextDouble()));
     } else {
       sleepUntil(start + (long) (runNanos * random.nextDouble()));
     }

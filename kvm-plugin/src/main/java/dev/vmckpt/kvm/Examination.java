@@ -48,7 +48,7 @@ final class Examination {
     CallBatch batch = lodger.batch();
     var readings = new VmGroups(facts.capabilities()).read(batch, vm.fd());
     batch.run();
-    Map<String, byte[]> groups = readings.bytes();
+    Map<String, byte[]> groups = readings.bytes(lodger);
     if (groups.containsKey(VmGroups.IRQCHIP)) {
       findings.add(device("irqchip", "two PICs and an I/O APIC in the kernel"));
     }

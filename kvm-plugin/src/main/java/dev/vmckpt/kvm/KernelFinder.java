@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.kvm;
 
+import dev.vmckpt.kvm.events.IoEventFdSweep;
 import dev.vmckpt.kvm.events.IoEventFds;
 import dev.vmckpt.kvm.events.IrqFds;
 import dev.vmckpt.kvm.image.IoEventFdImage;
@@ -8,6 +9,7 @@ import dev.vmckpt.kvm.image.IrqFdImage;
 import dev.vmckpt.kvm.image.SlotImage;
 import dev.vmckpt.kvm.slots.Area;
 import dev.vmckpt.kvm.slots.FoundSlots;
+import dev.vmckpt.kvm.slots.SlotCheck;
 import dev.vmckpt.kvm.slots.SlotSearch;
 import dev.vmckpt.kvm.slots.SlotSearch.Stillness;
 import dev.vmckpt.spi.error.TargetGoneException;
@@ -58,13 +60,30 @@ public final class KernelFinder implements MachineFinder {
       return Optional.empty();
     }
     return SlotSearch.confirm(task, vm, last, memFd)
-        .or(
-            () -> {
-              List<SlotImage> hints = last.slots();
-              FoundSlots again = SlotSearch.search(task, vm, areas, hints, memFd, Runnable::run);
-              return SlotSearch.confirm(task, vm, again, memFd);
-            })
+        .or(() -> searchAgain(task, vm, last))
         .map(FoundSlots::slots);
+  }
+
+  private Optional<FoundSlots> searchAgain(RemoteTask task, RemoteFd vm, FoundSlots last) {
+    FoundSlots again = SlotSearch.search(task, vm, areas, last.slots(), memFd, Runnable::run);
+    return SlotSearch.confirm(task, vm, again, memFd);
+  }
+
+  @Override
+  public @Nullable SlotCheck prepare(RemoteTask task, RemoteFd vm) {
+    FoundSlots last = found;
+    return last == null ? null : SlotSearch.prepare(task, vm, last, memFd);
+  }
+
+  @Override
+  public Optional<List<SlotImage>> confirm(RemoteTask task, RemoteFd vm, SlotCheck asked) {
+    Optional<List<SlotImage>> same = asked.judge().map(FoundSlots::slots);
+    return same.isPresent() ? same : confirm(task, vm);
+  }
+
+  @Override
+  public @Nullable IoEventFdSweep prepare(List<RemoteFd> eventFds, List<IoEventFdImage> hints) {
+    return hints.isEmpty() ? IoEventFds.prepare(eventFds) : null;
   }
 
   @Override

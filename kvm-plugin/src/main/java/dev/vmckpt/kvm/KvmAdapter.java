@@ -5,6 +5,7 @@ import dev.vmckpt.kvm.image.SettingsImage;
 import dev.vmckpt.kvm.image.SetupImage;
 import dev.vmckpt.kvm.image.SlotImage;
 import dev.vmckpt.kvm.setup.SetupFile;
+import dev.vmckpt.kvm.state.MsrsSeen;
 import dev.vmckpt.spi.Adapter;
 import dev.vmckpt.spi.AreaClaim;
 import dev.vmckpt.spi.AreaResource;
@@ -36,6 +37,7 @@ public final class KvmAdapter implements Adapter {
           + " mostly less than a second, five at most; after `vmckpt run` it need not";
 
   private final Supplier<MachineFinder> finders;
+  private final MsrsSeen seen = new MsrsSeen();
 
   /** With what finds things by how KVM answers. */
   public KvmAdapter() {
@@ -116,7 +118,7 @@ public final class KvmAdapter implements Adapter {
     Machine machine = new Machine(claimed);
     DescriptorResource vm = machine.vm();
     if (vm == null) {
-      return new KvmDetachment(machine, context.pid(), finders.get(), null);
+      return new KvmDetachment(machine, context.pid(), finders.get(), null, null, seen);
     }
     RemoteTask lodger = context.lodger();
     Protection.check(lodger, vm.fd(), context.pid());
@@ -131,7 +133,9 @@ public final class KvmAdapter implements Adapter {
           context.announce(STANDS_STILL);
           context.frozen(work);
         });
-    return new KvmDetachment(machine, context.pid(), finder, facts);
+    List<RemoteFd> eventFds = EventFds.of(context.pid());
+    Prepared prepared = new Prepared(lodger, machine, vm.fd(), finder, facts, eventFds);
+    return new KvmDetachment(machine, context.pid(), finder, facts, prepared, seen);
   }
 
   /** The guest is not stopped for seconds by somebody who wants to look only. */
@@ -146,7 +150,7 @@ public final class KvmAdapter implements Adapter {
                 "start the machine by `vmckpt run`, which notes the slots as they are made")));
   }
 
-  private static VmFacts facts(Machine machine, DescriptorResource vm, int pid, RemoteTask lodger) {
+  private VmFacts facts(Machine machine, DescriptorResource vm, int pid, RemoteTask lodger) {
     DescriptorResource system = machine.systems().isEmpty() ? null : machine.systems().get(0);
     for (SetupImage setup : SetupFile.find(pid).stream().toList()) {
       for (RemoteFd number : vm.numbers()) {
@@ -158,6 +162,7 @@ public final class KvmAdapter implements Adapter {
               lodger,
               vm.fd(),
               system,
+              seen,
               settings,
               known.get().slots(),
               known.get().irqFds(),
@@ -165,7 +170,8 @@ public final class KvmAdapter implements Adapter {
         }
       }
     }
-    return VmFacts.of(lodger, vm.fd(), system, VmFacts.ASSUMED, List.of(), List.of(), List.of());
+    return VmFacts.of(
+        lodger, vm.fd(), system, seen, VmFacts.ASSUMED, List.of(), List.of(), List.of());
   }
 
   @Override

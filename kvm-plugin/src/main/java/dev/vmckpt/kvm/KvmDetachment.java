@@ -11,9 +11,8 @@ import dev.vmckpt.kvm.image.SystemImage;
 import dev.vmckpt.kvm.image.VcpuImage;
 import dev.vmckpt.kvm.image.VmImage;
 import dev.vmckpt.kvm.state.Calls;
-import dev.vmckpt.kvm.state.Readings;
+import dev.vmckpt.kvm.state.MsrsSeen;
 import dev.vmckpt.kvm.state.TimeRule;
-import dev.vmckpt.kvm.state.VcpuGroups;
 import dev.vmckpt.kvm.state.VmGroups;
 import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.Detachment;
@@ -23,7 +22,6 @@ import dev.vmckpt.spi.SettleContext;
 import dev.vmckpt.spi.error.Refusal;
 import dev.vmckpt.spi.error.RefusedException;
 import dev.vmckpt.spi.json.JsonTree;
-import dev.vmckpt.spi.remote.CallBatch;
 import dev.vmckpt.spi.remote.RemoteFd;
 import dev.vmckpt.spi.remote.RemoteTask;
 import java.time.Instant;
@@ -32,7 +30,6 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** A KVM machine from detaching to resuming. Nothing of it has to be brought to rest outside. */
@@ -45,6 +42,9 @@ final class KvmDetachment implements Detachment {
   private final int pid;
   private final MachineFinder finder;
   private final @Nullable VmFacts facts;
+  private final @Nullable Prepared prepared;
+  private final MsrsSeen seen;
+  private final List<VcpuImage> recordedVcpus = new ArrayList<>();
 
   /** The mappings as they were at the beginning of the pause, if nothing ran since. */
   private @Nullable RunMappings settledMappings;
@@ -52,12 +52,22 @@ final class KvmDetachment implements Detachment {
   /**
    * @param finder what found the slots while the target ran
    * @param facts of the vm; null if there is none
+   * @param prepared what is asked in the pause; null if there is no vm
+   * @param seen is told what the vcpus had
    */
-  KvmDetachment(Machine machine, int pid, MachineFinder finder, @Nullable VmFacts facts) {
+  KvmDetachment(
+      Machine machine,
+      int pid,
+      MachineFinder finder,
+      @Nullable VmFacts facts,
+      @Nullable Prepared prepared,
+      MsrsSeen seen) {
     this.machine = machine;
     this.pid = pid;
     this.finder = finder;
     this.facts = facts;
+    this.prepared = prepared;
+    this.seen = seen;
   }
 
   @Override
@@ -70,6 +80,13 @@ final class KvmDetachment implements Detachment {
   }
 
   @Override
+  public void begin() {
+    if (prepared != null) {
+      prepared.begin();
+    }
+  }
+
+  @Override
   public List<Recorded> record(RecordContext context) {
     List<Recorded> all = new ArrayList<>();
     for (DescriptorResource system : machine.systems()) {
@@ -77,8 +94,9 @@ final class KvmDetachment implements Detachment {
     }
     DescriptorResource vm = machine.vm();
     VmFacts known = facts;
-    if (vm != null && known != null) {
-      recordMachine(context, vm, known, all);
+    Prepared ready = prepared;
+    if (vm != null && known != null && ready != null) {
+      recordMachine(context, vm, known, ready, all);
     }
     for (DescriptorResource stats : machine.stats()) {
       Link link = Link.of(stats);
@@ -90,25 +108,13 @@ final class KvmDetachment implements Detachment {
   }
 
   private void recordMachine(
-      RecordContext context, DescriptorResource vm, VmFacts known, List<Recorded> all) {
+      RecordContext context,
+      DescriptorResource vm,
+      VmFacts known,
+      Prepared ready,
+      List<Recorded> all) {
     RemoteTask lodger = context.lodger();
-    // The clock first and the vcpus at once behind it: their counters are reckoned against it.
-    CallBatch batch = lodger.batch();
-    Readings ofVm = new VmGroups(known.capabilities()).read(batch, vm.fd());
-    batch.run();
-    final Instant now = Instant.now();
-    Map<String, byte[]> groups = new LinkedHashMap<>(ofVm.bytes());
-    VcpuGroups vcpuGroups = new VcpuGroups(known.capabilities(), known.msrs());
-    Map<Integer, Map<String, byte[]>> states = new LinkedHashMap<>();
-    machine
-        .vcpus()
-        .forEach(
-            (id, vcpu) -> {
-              CallBatch calls = lodger.batch();
-              Readings readings = vcpuGroups.read(calls, vcpu.fd());
-              calls.run();
-              states.put(id, readings.bytes());
-            });
+    Map<String, byte[]> groups = new LinkedHashMap<>(ready.vm());
     RunMappings settled = settledMappings;
     RunMappings mappings = settled == null ? RunMappings.of(pid) : settled;
     machine
@@ -116,7 +122,8 @@ final class KvmDetachment implements Detachment {
         .forEach(
             (id, vcpu) -> {
               byte[] pages = runPages(lodger, mappings.byVcpu().get(id));
-              VcpuImage image = new VcpuImage(id, Objects.requireNonNull(states.get(id)), pages);
+              VcpuImage image = new VcpuImage(id, ready.vcpu(id), pages);
+              recordedVcpus.add(image);
               all.add(recorded(context, vcpu, "vcpu " + id, KvmImage.of(image)));
             });
     groups.putAll(known.facts());
@@ -125,22 +132,22 @@ final class KvmDetachment implements Detachment {
             context,
             vm,
             "virtual machine, " + machine.vcpus().size() + " vcpus",
-            KvmImage.of(vmImage(lodger, vm.fd(), known, groups, now))));
+            KvmImage.of(vmImage(lodger, vm.fd(), known, ready, groups))));
   }
 
   private VmImage vmImage(
-      RemoteTask lodger, RemoteFd vm, VmFacts known, Map<String, byte[]> groups, Instant now) {
-    List<SlotImage> present = finder.confirm(lodger, vm).orElseThrow(this::slotsChanged);
+      RemoteTask lodger, RemoteFd vm, VmFacts known, Prepared ready, Map<String, byte[]> groups) {
+    List<SlotImage> present = ready.slots().orElseThrow(this::slotsChanged);
     List<RemoteFd> eventFds = EventFds.of(pid);
     List<IrqFdImage> irqFds = finder.irqFds(lodger, vm, eventFds, known.irqFds());
-    List<IoEventFdImage> ioEventFds = finder.ioEventFds(lodger, vm, eventFds, known.ioEventFds());
+    List<IoEventFdImage> ioEventFds = ready.ioEventFds(eventFds);
     return new VmImage(
         groups,
         present,
         irqFds,
         ioEventFds,
         known.settings(),
-        realtime(groups.get(VmGroups.CLOCK), now),
+        realtime(groups.get(VmGroups.CLOCK), ready.started()),
         known.hostTscKhz());
   }
 
@@ -188,6 +195,7 @@ final class KvmDetachment implements Detachment {
 
   @Override
   public long finish() {
+    recordedVcpus.forEach(vcpu -> seen.learn(vcpu.groups()));
     return 0;
   }
 }

@@ -95,8 +95,10 @@ final class KvmPreflight {
     lookAtVm(vm);
     CpuChoice cpus = new CpuChoice(options.cpu(), vm.image(), host.cpuid());
     Set<Integer> msrs = new HashSet<>();
-    for (int index : MsrIndices.all(host.msrs())) {
-      msrs.add(index);
+    for (int[] family : MsrIndices.families(host.msrs())) {
+      for (int index : family) {
+        msrs.add(index);
+      }
     }
     for (Saved.Vcpu vcpu : saved.vcpus().values()) {
       lookAtVcpu(vcpu, cpus, options);

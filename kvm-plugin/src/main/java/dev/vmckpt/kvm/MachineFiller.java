@@ -76,7 +76,7 @@ final class MachineFiller {
   /** All of it, in the order that KVM needs. */
   void fill() {
     setSlots();
-    VcpuGroups vcpuGroups = new VcpuGroups(capabilities, new int[0]);
+    VcpuGroups vcpuGroups = new VcpuGroups(capabilities, new int[0][]);
     saved
         .vcpus()
         .forEach(

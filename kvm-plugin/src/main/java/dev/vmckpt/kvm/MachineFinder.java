@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.kvm;
 
+import dev.vmckpt.kvm.events.IoEventFdSweep;
 import dev.vmckpt.kvm.image.IoEventFdImage;
 import dev.vmckpt.kvm.image.IrqFdImage;
 import dev.vmckpt.kvm.image.SlotImage;
+import dev.vmckpt.kvm.slots.SlotCheck;
 import dev.vmckpt.kvm.slots.SlotSearch.Stillness;
 import dev.vmckpt.spi.remote.RemoteFd;
 import dev.vmckpt.spi.remote.RemoteTask;
 import java.util.List;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Finds what a monitor gave a virtual machine and KVM does not tell back: memory slots, and the
@@ -38,6 +41,21 @@ public interface MachineFinder {
   Optional<List<SlotImage>> confirm(RemoteTask task, RemoteFd vm);
 
   /**
+   * Prepares {@link #confirm} while the target runs: what it asks is then added to a batch that is
+   * run in the pause.
+   *
+   * @return null if it cannot be prepared, or nothing was found yet
+   */
+  @Nullable SlotCheck prepare(RemoteTask task, RemoteFd vm);
+
+  /**
+   * The same as the other {@link #confirm}, with the answers to what was prepared.
+   *
+   * @param asked was asked in the frozen target
+   */
+  Optional<List<SlotImage>> confirm(RemoteTask task, RemoteFd vm, SlotCheck asked);
+
+  /**
    * Finds which eventfds raise an interrupt. The target must be frozen: each that is found is taken
    * off and put back.
    *
@@ -56,4 +74,11 @@ public interface MachineFinder {
    */
   List<IoEventFdImage> ioEventFds(
       RemoteTask task, RemoteFd vm, List<RemoteFd> eventFds, List<IoEventFdImage> hints);
+
+  /**
+   * Prepares {@link #ioEventFds} while the target runs.
+   *
+   * @return null if it cannot be prepared
+   */
+  @Nullable IoEventFdSweep prepare(List<RemoteFd> eventFds, List<IoEventFdImage> hints);
 }

@@ -18,6 +18,9 @@ final class Sample {
   private static final int MAP_SHARED = 1;
   private static final int MAP_PRIVATE_ANONYMOUS = 0x22;
 
+  /** Ten machine check banks and their common control (MCG_CTL_P), as QEMU asks for. */
+  private static final byte[] BANKS = {10, 1, 0, 0, 0, 0, 0, 0};
+
   private Sample() {}
 
   /** Makes one, and leaves it there; does nothing where there is no KVM. */
@@ -44,6 +47,7 @@ final class Sample {
     byte[] cpuid = SystemFacts.of(task, system).cpuid();
     batch = task.batch();
     add(batch, vcpu, KvmIoctl.SET_CPUID2, cpuid);
+    add(batch, vcpu, KvmIoctl.X86_SETUP_MCE, BANKS);
     batch.run();
     long bytes =
         task.call(

@@ -9,7 +9,7 @@ import dev.vmckpt.kvm.image.SettingsImage;
 import dev.vmckpt.kvm.image.SlotImage;
 import dev.vmckpt.kvm.state.Calls;
 import dev.vmckpt.kvm.state.Capabilities;
-import dev.vmckpt.kvm.state.MsrIndices;
+import dev.vmckpt.kvm.state.MsrsSeen;
 import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.Finding;
 import dev.vmckpt.spi.remote.Nr;
@@ -38,7 +38,7 @@ import org.jspecify.annotations.Nullable;
 record VmFacts(
     Capabilities capabilities,
     Map<String, byte[]> facts,
-    int[] msrs,
+    int[][] msrs,
     int hostTscKhz,
     SettingsImage settings,
     List<SlotImage> hints,
@@ -62,11 +62,13 @@ record VmFacts(
    * Asks, while the target runs.
    *
    * @param system a descriptor of /dev/kvm, or null: then it is opened for a moment
+   * @param seen what other vcpus had
    */
   static VmFacts of(
       RemoteTask lodger,
       RemoteFd vm,
       @Nullable DescriptorResource system,
+      MsrsSeen seen,
       SettingsImage settings,
       List<SlotImage> hints,
       List<IrqFdImage> irqFds,
@@ -96,7 +98,7 @@ record VmFacts(
     return new VmFacts(
         capabilities,
         facts,
-        MsrIndices.all(listed),
+        seen.families(listed),
         khz > 0 ? (int) khz : 0,
         settings,
         hints,

@@ -246,6 +246,11 @@ class SettlingTest {
     }
 
     @Override
+    public CallBatch tryPrepare(int calls, int bytes) {
+      throw new AssertionError("nothing is asked while settling");
+    }
+
+    @Override
     public long sweep(
         int number, long a, long b, long c, RemoteAddress field, long step, long count, long u) {
       throw new AssertionError("no call is made");

@@ -103,6 +103,11 @@ final class FilesDetachment implements Detachment {
   }
 
   @Override
+  public void begin() {
+    // Nothing of it goes on by itself.
+  }
+
+  @Override
   public void resume() {
     // Nothing was brought to rest.
   }

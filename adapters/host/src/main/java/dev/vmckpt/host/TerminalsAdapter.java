@@ -204,6 +204,11 @@ public final class TerminalsAdapter implements Adapter {
     }
 
     @Override
+    public void begin() {
+      // Nothing of it goes on by itself.
+    }
+
+    @Override
     public void resume() {
       // Nothing was brought to rest.
     }

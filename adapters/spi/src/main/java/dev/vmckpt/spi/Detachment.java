@@ -12,6 +12,13 @@ public interface Detachment {
   void settle(SettleContext context);
 
   /**
+   * Begins what goes on by itself while threads and other adapters' resources are read: a batch
+   * that was prepared and is now started. Called when all adapters have settled. The target is
+   * frozen, and is not let go before that batch has ended, also when the snapshot fails.
+   */
+  void begin();
+
+  /**
    * Reads what it needs of every resource it claimed. The target is frozen: this stands in the
    * pause, and must take milliseconds.
    */

@@ -152,9 +152,25 @@ class StateGroupsTest {
     CallBatch batch = machine.task().batch();
     Reading reading = group.read(batch, fd, capabilities);
     batch.run();
-    byte[] bytes = reading.bytes();
-    assertThat(bytes).as(group.name()).isNotNull();
-    return bytes == null ? new byte[0] : bytes;
+    byte[] state =
+        new Readings(batch, Map.of(group.name(), reading)).bytes(machine.task()).get(group.name());
+    assertThat(state).as(group.name()).isNotNull();
+    return state;
+  }
+
+  @Test
+  void registersBehindMissingOnesAreReadToo() {
+    int missing = 0x12345678;
+    int[] mixed = {
+      0x174, missing, 0x175, missing + 1, missing + 2, 0x176, 0xc0000082, missing + 3, 0xc0000102
+    };
+    List<Integer> there = List.of(0x174, 0x175, 0x176, 0xc0000082, 0xc0000102);
+    try (TestMachine machine = new TestMachine(1)) {
+      Capabilities capabilities = Capabilities.of(machine.task(), machine.vm());
+      Msrs group = new Msrs(new int[][] {{missing, 0x2ff}, mixed});
+      List<Integer> read = MsrIndices.of(read(group, machine, machine.vcpu(0), capabilities));
+      assertThat(read).contains(0x2ff).containsAll(there).hasSize(1 + there.size());
+    }
   }
 
   private static void set(
@@ -171,7 +187,7 @@ class StateGroupsTest {
       Capabilities capabilities = Capabilities.of(machine.task(), machine.vm());
       // SYSENTER's three, the system call targets, and an MTRR that KVM does not list.
       int[] indices = {0x174, 0x175, 0x176, 0xc0000082, 0xc0000102, 0x200};
-      Msrs group = new Msrs(indices);
+      Msrs group = new Msrs(new int[][] {indices});
       byte[] saved = read(group, machine, machine.vcpu(0), capabilities);
       assertThat(Msrs.count(saved)).isEqualTo(indices.length);
       byte[] other = saved.clone();
@@ -195,7 +211,8 @@ class StateGroupsTest {
       Capabilities capabilities = Capabilities.of(machine.task(), machine.vm());
       CallBatch batch = machine.task().batch();
       Setting setting =
-          new Msrs(new int[0]).set(batch, machine.vcpu(0), Msrs.one(0x12345678, 99), capabilities);
+          new Msrs(new int[0][])
+              .set(batch, machine.vcpu(0), Msrs.one(0x12345678, 99), capabilities);
       batch.run();
       assertThat(setting.differences())
           .singleElement()
@@ -221,7 +238,7 @@ class StateGroupsTest {
   @Test
   void wholeVcpuComesBackInAnotherMachine() {
     Map<String, byte[]> saved;
-    int[] msrs = MsrIndices.all(List.of());
+    int[][] msrs = MsrIndices.families(List.of());
     try (TestMachine machine = new TestMachine(1)) {
       Capabilities capabilities = Capabilities.of(machine.task(), machine.vm());
       for (Case each : vcpuGroups()) {
@@ -254,11 +271,11 @@ class StateGroupsTest {
   }
 
   private static Map<String, byte[]> readAll(
-      TestMachine machine, Capabilities capabilities, int[] msrs) {
+      TestMachine machine, Capabilities capabilities, int[][] msrs) {
     CallBatch batch = machine.task().batch();
     Readings readings = new VcpuGroups(capabilities, msrs).read(batch, machine.vcpu(0));
     batch.run();
-    return readings.bytes();
+    return readings.bytes(machine.task());
   }
 
   /** Without the time stamp counter, which runs on, and what the local APIC counts by it. */

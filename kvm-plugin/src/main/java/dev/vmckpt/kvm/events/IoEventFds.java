@@ -47,7 +47,10 @@ public final class IoEventFds {
   /** Up to so many places of a window go into a batch: a way of its own would take longer. */
   private static final int FEW = 64;
 
-  private static final int IOEVENTFD_BYTES = 64;
+  /** How many such windows. */
+  private static final int AT_ONCE = CallBatch.CALLS / FEW;
+
+  static final int IOEVENTFD_BYTES = 64;
   private static final int ADDRESS_OFFSET = 8;
 
   private final RemoteTask task;
@@ -105,16 +108,20 @@ public final class IoEventFds {
       RemoteTask task, RemoteFd vm, List<RemoteFd> eventFds, List<Window> windows) {
     IoEventFds search = new IoEventFds(task, vm);
     List<IoEventFdImage> found = new ArrayList<>();
-    for (RemoteFd fd : eventFds) {
-      List<Window> few = new ArrayList<>();
-      for (Window window : windows) {
-        if (window.count() <= FEW) {
-          for (int i = 0; i < window.count(); i++) {
-            few.add(window.at(i));
-          }
-        }
+    List<Window> few = new ArrayList<>();
+    for (Window window : windows) {
+      if (window.count() <= FEW) {
+        few.add(window);
       }
-      search.lookAtOnce(fd, few, found);
+    }
+    for (RemoteFd fd : eventFds) {
+      for (int from = 0; from < few.size(); from += AT_ONCE) {
+        List<Window> some = few.subList(from, Math.min(few.size(), from + AT_ONCE));
+        IoEventFdSweep sweep = new IoEventFdSweep(List.of(fd), some);
+        CallBatch batch = task.batch();
+        sweep.ask(batch, vm);
+        search.run(sweep, batch, found);
+      }
       for (Window window : windows) {
         if (window.count() > FEW) {
           search.look(fd, window, found);
@@ -124,33 +131,32 @@ public final class IoEventFds {
     return found;
   }
 
-  /** Asks about single places in as few batches as possible. */
-  private void lookAtOnce(RemoteFd fd, List<Window> places, List<IoEventFdImage> found) {
-    for (int from = 0; from < places.size(); from += CallBatch.CALLS) {
-      List<Window> some = places.subList(from, Math.min(places.size(), from + CallBatch.CALLS));
-      byte[] all = new byte[some.size() * IOEVENTFD_BYTES];
-      for (int i = 0; i < some.size(); i++) {
-        byte[] one = structure(fd, some.get(i), Window.DEASSIGN);
-        System.arraycopy(one, 0, all, i * IOEVENTFD_BYTES, IOEVENTFD_BYTES);
-      }
-      CallBatch batch = task.batch();
-      RemoteAddress at = batch.place(all);
-      int[] taken = new int[some.size()];
-      for (int i = 0; i < taken.length; i++) {
-        long place = at.plus((long) i * IOEVENTFD_BYTES).value();
-        taken[i] = batch.tryCall(Nr.IOCTL, vm.number(), KvmIoctl.IOEVENTFD, place);
-      }
-      batch.run();
-      long[] answers = new long[taken.length];
-      for (int i = 0; i < taken.length; i++) {
-        answers[i] = batch.result(taken[i]);
-      }
-      for (int i = 0; i < answers.length; i++) {
-        if (answers[i] != -Errno.ENOENT) {
-          putBack(fd, some.get(i));
-          found.add(image(fd, some.get(i)));
-        }
-      }
+  /**
+   * Prepares the search at {@link #virtioMmio}.
+   *
+   * @param eventFds eventfds of the target
+   */
+  public static IoEventFdSweep prepare(List<RemoteFd> eventFds) {
+    return new IoEventFdSweep(eventFds, virtioMmio());
+  }
+
+  /**
+   * Makes a prepared search. The target must be frozen.
+   *
+   * @param batch to which it was added
+   */
+  public static List<IoEventFdImage> find(
+      RemoteTask task, RemoteFd vm, IoEventFdSweep prepared, CallBatch batch) {
+    List<IoEventFdImage> found = new ArrayList<>();
+    new IoEventFds(task, vm).run(prepared, batch, found);
+    return found;
+  }
+
+  private void run(IoEventFdSweep sweep, CallBatch batch, List<IoEventFdImage> found) {
+    batch.run();
+    for (IoEventFdSweep.Hit hit : sweep.hits(batch)) {
+      putBack(hit.fd(), hit.place());
+      found.add(image(hit.fd(), hit.place()));
     }
   }
 
@@ -234,7 +240,7 @@ public final class IoEventFds {
     return batch.result(made);
   }
 
-  private byte[] structure(RemoteFd fd, Window place, int flags) {
+  static byte[] structure(RemoteFd fd, Window place, int flags) {
     byte[] structure = new byte[IOEVENTFD_BYTES];
     ByteBuffer.wrap(structure)
         .order(ByteOrder.LITTLE_ENDIAN)

@@ -11,7 +11,7 @@ import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Checks slots in a frozen target, without a slot of our own. KVM is asked to put a slot where it
@@ -29,67 +29,101 @@ final class Confirmation {
   private final SlotCalls calls;
   private final List<SlotImage> slots;
   private final List<Range> claimed;
-  private final List<Range> own;
+  private final List<Integer> ids;
+  private final Questions occupation;
+  private final List<Questions> ofSlots;
 
+  /** How many ranges should be free; those asked about behind them should be occupied. */
+  private final int free;
+
+  /** All that can be asked without danger is put together here, while the target may still run. */
   private Confirmation(SlotCalls calls, List<SlotImage> slots, List<Range> own) {
     this.calls = calls;
     this.slots = slots;
-    this.own = own;
     claimed = claimed(slots);
+    ids = slots.stream().map(SlotImage::id).toList();
+    List<Range> taken = new ArrayList<>(claimed);
+    taken.addAll(own);
+    taken.sort(Comparator.comparingLong(Range::start));
+    List<Range> asked = Occupancy.between(taken);
+    free = asked.size();
+    for (Range range : taken) {
+      asked.add(new Range(range.start(), range.start() + SlotCalls.PAGE));
+      asked.add(new Range(range.end() - SlotCalls.PAGE, range.end()));
+    }
+    occupation = calls.occupation(asked);
+    ofSlots =
+        slots.isEmpty()
+            ? List.of()
+            : List.of(calls.existence(ids, firstPage()), calls.logging(ids));
   }
 
   /**
-   * Checks all address spaces.
+   * Prepares the check of all address spaces.
    *
    * @param memFd whether KVM may be asked by KVM_MEM_GUEST_MEMFD
+   * @return null if this KVM cannot be asked without a slot of our own
    */
-  static Optional<FoundSlots> of(
+  static @Nullable List<Confirmation> prepare(
       RemoteTask task, RemoteFd vm, FoundSlots found, int numbers, boolean memFd) {
-    List<SlotImage> slots = new ArrayList<>();
+    List<Confirmation> all = new ArrayList<>();
     for (int space = 0; space < found.own().size(); space++) {
-      int here = space;
       SlotCalls calls = SlotCalls.of(task, vm, space, numbers, memFd);
-      List<SlotImage> mine =
-          found.slots().stream().filter(each -> each.addressSpace() == here).toList();
-      try {
-        if (calls.intrusive()) {
-          List<SlotImage> placed = Recount.of(calls, numbers, mine);
-          if (placed == null) {
-            return Optional.empty();
-          }
-          slots.addAll(placed);
-          continue;
-        }
-        Confirmation confirmation = new Confirmation(calls, mine, found.own().get(space));
-        if (!confirmation.outlinesHold() || !confirmation.shapesHold()) {
-          return Optional.empty();
-        }
-        List<SlotImage> placed = confirmation.placed();
-        if (placed.size() != mine.size()) {
-          return Optional.empty();
-        }
-        slots.addAll(placed);
-      } catch (SlotsChangedException e) {
-        return Optional.empty();
+      if (calls.intrusive()) {
+        return null;
       }
+      all.add(new Confirmation(calls, in(space, found), found.own().get(space)));
     }
-    return Optional.of(new FoundSlots(slots, found.own()));
+    return all;
+  }
+
+  /** The slots of one address space. */
+  static List<SlotImage> in(int space, FoundSlots found) {
+    return found.slots().stream().filter(each -> each.addressSpace() == space).toList();
+  }
+
+  /** What can be asked without danger. */
+  List<Questions> questions() {
+    List<Questions> all = new ArrayList<>(ofSlots);
+    all.add(0, occupation);
+    return all;
+  }
+
+  RemoteFd vm() {
+    return calls.vm();
+  }
+
+  /** Asks now. */
+  List<long[]> ask() {
+    List<long[]> answers = new ArrayList<>();
+    for (Questions each : questions()) {
+      answers.add(calls.run(each));
+    }
+    return answers;
+  }
+
+  /**
+   * Judges what was answered to {@link #questions} in the target as it is now, and asks the rest.
+   *
+   * @return the slots where the guest sees them; null if they are others
+   */
+  @Nullable List<SlotImage> judge(List<long[]> answers) {
+    try {
+      if (!outlinesHold(answers) || !shapesHold()) {
+        return null;
+      }
+      List<SlotImage> placed = placed();
+      return placed.size() == slots.size() ? placed : null;
+    } catch (SlotsChangedException e) {
+      return null;
+    }
   }
 
   /**
    * Nothing else is occupied, all begin and end where they should, exist, and are logged or not.
    */
-  private boolean outlinesHold() {
-    List<Range> taken = new ArrayList<>(claimed);
-    taken.addAll(own);
-    taken.sort(Comparator.comparingLong(Range::start));
-    List<Range> asked = Occupancy.between(taken);
-    int free = asked.size();
-    for (Range range : taken) {
-      asked.add(new Range(range.start(), range.start() + SlotCalls.PAGE));
-      asked.add(new Range(range.end() - SlotCalls.PAGE, range.end()));
-    }
-    boolean[] occupied = calls.occupied(asked);
+  private boolean outlinesHold(List<long[]> answers) {
+    boolean[] occupied = calls.areOccupied(answers.get(0));
     for (int i = 0; i < occupied.length; i++) {
       if (occupied[i] != i >= free) {
         return false;
@@ -98,9 +132,8 @@ final class Confirmation {
     if (slots.isEmpty()) {
       return true;
     }
-    List<Integer> ids = slots.stream().map(SlotImage::id).toList();
-    boolean[] exist = calls.exist(ids, firstPage());
-    boolean[] logged = calls.logged(ids);
+    boolean[] exist = SlotCalls.doExist(answers.get(1));
+    boolean[] logged = SlotCalls.areLogged(ids, answers.get(2));
     for (int i = 0; i < exist.length; i++) {
       if (!exist[i] || logged[i] != ((slots.get(i).flags() & 1) != 0)) {
         return false;
@@ -167,7 +200,7 @@ final class Confirmation {
           .putLong(at + SlotCalls.SIZE_OFFSET, guess.bytes())
           .putLong(at + SlotCalls.HVA_OFFSET, guess.hva());
     }
-    return calls.run(KvmIoctl.SET_USER_MEMORY_REGION, all, SlotCalls.REGION_BYTES);
+    return calls.run(new Questions(KvmIoctl.SET_USER_MEMORY_REGION, all, SlotCalls.REGION_BYTES));
   }
 
   private Range firstPage() {

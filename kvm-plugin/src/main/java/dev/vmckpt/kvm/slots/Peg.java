@@ -77,7 +77,8 @@ final class Peg implements AutoCloseable {
       System.arraycopy(
           region(guesses.get(i)), 0, all, i * SlotCalls.REGION_BYTES, SlotCalls.REGION_BYTES);
     }
-    long[] answers = calls.run(KvmIoctl.SET_USER_MEMORY_REGION, all, SlotCalls.REGION_BYTES);
+    long[] answers =
+        calls.run(new Questions(KvmIoctl.SET_USER_MEMORY_REGION, all, SlotCalls.REGION_BYTES));
     boolean[] right = new boolean[answers.length];
     for (int i = 0; i < answers.length; i++) {
       right[i] = right(answers[i]);
@@ -133,7 +134,7 @@ final class Peg implements AutoCloseable {
         .putLong(SlotCalls.GPA_OFFSET, page.start())
         .putLong(SlotCalls.SIZE_OFFSET, bytes)
         .putLong(SlotCalls.HVA_OFFSET, NOWHERE);
-    return calls.run(KvmIoctl.SET_USER_MEMORY_REGION, region, region.length)[0];
+    return calls.run(new Questions(KvmIoctl.SET_USER_MEMORY_REGION, region, region.length))[0];
   }
 
   private static boolean right(long answer) {

@@ -13,7 +13,6 @@ import dev.vmckpt.spi.remote.RemoteTask;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -88,7 +87,7 @@ final class SlotCalls {
     // The highest is left to the peg, which is to be found again if we are killed.
     for (int id = numbers - 2; memFd && id >= Math.max(0, numbers - OWN_NUMBERS); id--) {
       SlotCalls calls = new SlotCalls(task, vm, space, id, false);
-      long answer = calls.ask(id, List.of(new Range(0, PAGE)))[0];
+      long answer = calls.run(calls.occupation(id, List.of(new Range(0, PAGE))))[0];
       if (answer == -Errno.EEXIST || answer == -Errno.EBADF) {
         return calls;
       }
@@ -170,7 +169,16 @@ final class SlotCalls {
     if (intrusive) {
       return new Trial(this).occupied(ranges);
     }
-    long[] answers = ask(freeId, ranges);
+    return areOccupied(run(occupation(ranges)));
+  }
+
+  /** Asks whether ranges are occupied, in a way that is not {@link #intrusive}. */
+  Questions occupation(List<Range> ranges) {
+    return occupation(freeId, ranges);
+  }
+
+  /** What the answers to {@link #occupation} say. */
+  boolean[] areOccupied(long[] answers) {
     boolean[] occupied = new boolean[answers.length];
     for (int i = 0; i < answers.length; i++) {
       occupied[i] = isOccupied(answers[i]);
@@ -226,12 +234,21 @@ final class SlotCalls {
 
   /** Whether each number is a slot's; {@code page} must be occupied. */
   boolean[] exist(List<Integer> ids, Range page) {
+    return doExist(run(existence(ids, page)));
+  }
+
+  /** Asks whether each number is a slot's. */
+  Questions existence(List<Integer> ids, Range page) {
     int bytes = intrusive ? REGION_BYTES : REGION2_BYTES;
     byte[] all = new byte[ids.size() * bytes];
     for (int i = 0; i < ids.size(); i++) {
       put(all, i, stranger(ids.get(i), page));
     }
-    long[] answers = run(strangerRequest(), all, bytes);
+    return new Questions(strangerRequest(), all, bytes);
+  }
+
+  /** What the answers to {@link #existence} say. */
+  static boolean[] doExist(long[] answers) {
     boolean[] exist = new boolean[answers.length];
     for (int i = 0; i < answers.length; i++) {
       exist[i] = answers[i] == -Errno.EINVAL;
@@ -246,12 +263,21 @@ final class SlotCalls {
    *     (KVM_CAP_DIRTY_LOG_RING): which slots it is kept for cannot be asked
    */
   boolean[] logged(List<Integer> ids) {
-    boolean[] logged = new boolean[ids.size()];
+    return areLogged(ids, run(logging(ids)));
+  }
+
+  /** Asks whether each slot's writes are logged. */
+  Questions logging(List<Integer> ids) {
     byte[] all = new byte[ids.size() * LOG_BYTES];
     for (int i = 0; i < ids.size(); i++) {
       log(all, i, ids.get(i), 0, 0);
     }
-    long[] answers = run(KvmIoctl.CLEAR_DIRTY_LOG, all, LOG_BYTES);
+    return new Questions(KvmIoctl.CLEAR_DIRTY_LOG, all, LOG_BYTES);
+  }
+
+  /** What the answers to {@link #logging} say. */
+  static boolean[] areLogged(List<Integer> ids, long[] answers) {
+    boolean[] logged = new boolean[answers.length];
     for (int i = 0; i < answers.length; i++) {
       logged[i] = answers[i] == 0;
       if (answers[i] != 0 && answers[i] != -Errno.ENOENT) {
@@ -271,7 +297,7 @@ final class SlotCalls {
     for (long step = Long.highestOneBit(MOST_BYTES / PAGE / LOG_UNIT); step > 0; step >>= 1) {
       byte[] one = new byte[LOG_BYTES];
       log(one, 0, id, (units + step) * LOG_UNIT, 0);
-      if (run(KvmIoctl.CLEAR_DIRTY_LOG, one, LOG_BYTES)[0] == 0) {
+      if (run(new Questions(KvmIoctl.CLEAR_DIRTY_LOG, one, LOG_BYTES))[0] == 0) {
         units += step;
       }
     }
@@ -284,7 +310,7 @@ final class SlotCalls {
           .order(ByteOrder.LITTLE_ENDIAN)
           .putLong(rest * LOG_BYTES + LOG_BITMAP_OFFSET, none.value());
     }
-    long[] answers = run(KvmIoctl.CLEAR_DIRTY_LOG, all, LOG_BYTES);
+    long[] answers = run(new Questions(KvmIoctl.CLEAR_DIRTY_LOG, all, LOG_BYTES));
     // No page at all is always in order, if the first page is within.
     for (int rest = 1; rest < LOG_UNIT; rest++) {
       if (answers[rest] == 0) {
@@ -297,9 +323,9 @@ final class SlotCalls {
     return units * LOG_UNIT * PAGE;
   }
 
-  /** Makes one call after another on structures that lie one after another. */
-  long[] run(long request, byte[] structures, int bytes) {
-    return run(request, structures, bytes, CallBatch.CALLS, false);
+  /** Asks, and waits for the answers. */
+  long[] run(Questions questions) {
+    return run(questions, CallBatch.CALLS, false);
   }
 
   /**
@@ -308,36 +334,29 @@ final class SlotCalls {
    * @param most how many at once
    * @param through whether those begun at once are all made even if we die meanwhile
    */
-  long[] run(long request, byte[] structures, int bytes, int most, boolean through) {
-    long[] answers = new long[structures.length / bytes];
+  long[] run(Questions questions, int most, boolean through) {
+    long[] answers = new long[questions.count()];
     for (int from = 0; from < answers.length; from += most) {
       int count = Math.min(most, answers.length - from);
       CallBatch batch = task.batch();
-      RemoteAddress at =
-          batch.place(Arrays.copyOfRange(structures, from * bytes, (from + count) * bytes));
-      for (int i = 0; i < count; i++) {
-        // The calls of a batch are numbered from 0.
-        batch.tryCall(Nr.IOCTL, vm.number(), request, at.plus((long) i * bytes).value());
-      }
+      Questions.Asked asked = questions.part(from, from + count).ask(batch, vm);
       if (through) {
         batch.runThrough();
       } else {
         batch.run();
       }
       made += count;
-      for (int i = 0; i < count; i++) {
-        answers[from + i] = batch.result(i);
-      }
+      System.arraycopy(asked.answers(), 0, answers, from, count);
     }
     return answers;
   }
 
-  private long[] ask(int id, List<Range> ranges) {
+  private Questions occupation(int id, List<Range> ranges) {
     byte[] all = new byte[ranges.size() * REGION2_BYTES];
     for (int i = 0; i < ranges.size(); i++) {
       put(all, i, region2(id, ranges.get(i).start(), ranges.get(i).bytes()));
     }
-    return run(SET_REGION2, all, REGION2_BYTES);
+    return new Questions(SET_REGION2, all, REGION2_BYTES);
   }
 
   private long strangerRequest() {

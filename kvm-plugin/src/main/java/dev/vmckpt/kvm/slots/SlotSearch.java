@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Finds all memory slots of a vm while its process runs. Milliseconds for machines whose memory
@@ -116,7 +117,35 @@ public final class SlotSearch {
    */
   public static Optional<FoundSlots> confirm(
       RemoteTask task, RemoteFd vm, FoundSlots found, boolean memFd) {
-    return Confirmation.of(task, vm, found, extension(task, vm, KvmCap.NR_MEMSLOTS), memFd);
+    int numbers = extension(task, vm, KvmCap.NR_MEMSLOTS);
+    SlotCheck check = SlotCheck.of(task, vm, found, numbers, memFd);
+    if (check != null) {
+      return check.run();
+    }
+    List<SlotImage> slots = new ArrayList<>();
+    try {
+      for (int space = 0; space < found.own().size(); space++) {
+        SlotCalls calls = SlotCalls.of(task, vm, space, numbers, memFd);
+        List<SlotImage> placed = Recount.of(calls, numbers, Confirmation.in(space, found));
+        if (placed == null) {
+          return Optional.empty();
+        }
+        slots.addAll(placed);
+      }
+    } catch (SlotsChangedException e) {
+      return Optional.empty();
+    }
+    return Optional.of(new FoundSlots(slots, found.own()));
+  }
+
+  /**
+   * Prepares {@link #confirm} while the target runs.
+   *
+   * @return null if this KVM cannot be asked that way
+   */
+  public static @Nullable SlotCheck prepare(
+      RemoteTask task, RemoteFd vm, FoundSlots found, boolean memFd) {
+    return SlotCheck.of(task, vm, found, extension(task, vm, KvmCap.NR_MEMSLOTS), memFd);
   }
 
   private FoundSlots allSpaces(List<SlotImage> hints) {

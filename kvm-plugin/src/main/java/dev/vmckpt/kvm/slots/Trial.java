@@ -97,7 +97,10 @@ final class Trial {
       put(all, 2 * i + 1, ranges.get(i), 0);
     }
     long[] answers =
-        calls.run(KvmIoctl.SET_USER_MEMORY_REGION, all, SlotCalls.REGION_BYTES, 2 * SLOTS, true);
+        calls.run(
+            new Questions(KvmIoctl.SET_USER_MEMORY_REGION, all, SlotCalls.REGION_BYTES),
+            2 * SLOTS,
+            true);
     boolean[] occupied = new boolean[ranges.size()];
     for (int i = 0; i < occupied.length; i++) {
       long made = answers[2 * i];

@@ -31,7 +31,7 @@ final class Groups {
     for (StateGroup group : offered) {
       readings.put(group.name(), group.read(batch, fd, capabilities));
     }
-    return new Readings(readings);
+    return new Readings(batch, readings);
   }
 
   /** Adds what sets all that were saved. */

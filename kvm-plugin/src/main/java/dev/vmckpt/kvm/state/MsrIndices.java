@@ -2,7 +2,7 @@
 package dev.vmckpt.kvm.state;
 
 import java.util.ArrayList;
-import java.util.LinkedHashSet;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 
@@ -12,6 +12,9 @@ import java.util.Set;
  * machine does not have costs a failing call, half a microsecond.
  */
 public final class MsrIndices {
+  /** How many are asked for at once: a guest's CPUID may lack some. */
+  private static final int CHUNK = 32;
+
   /** IA32_TIME_STAMP_COUNTER. */
   public static final int TSC = 0x10;
 
@@ -78,24 +81,60 @@ public final class MsrIndices {
   private MsrIndices() {}
 
   /**
-   * All that are read, each once: the listed ones first, in KVM's order.
+   * All that are read, each once, in families of which a vcpu mostly has all or none: the listed
+   * ones first, in KVM's order.
    *
    * @param listed what KVM lists; empty if it could not be asked
    */
-  public static int[] all(List<Integer> listed) {
-    Set<Integer> all = new LinkedHashSet<>(listed);
+  public static int[][] families(List<Integer> listed) {
+    Set<Integer> taken = new HashSet<>(listed);
+    List<int[]> families = new ArrayList<>();
+    chunks(listed, families);
     for (int[] range : UNLISTED) {
+      List<Integer> family = new ArrayList<>();
       // Compared by difference: numbers from 0xc0000000 on are negative.
       for (int index = range[0]; index - range[1] <= 0; index++) {
-        all.add(index);
+        if (taken.add(index)) {
+          family.add(index);
+        }
+      }
+      if (!family.isEmpty()) {
+        families.add(array(family));
       }
     }
-    int[] indices = new int[all.size()];
-    int at = 0;
-    for (int index : all) {
-      indices[at++] = index;
+    return families.toArray(int[][]::new);
+  }
+
+  /**
+   * The same ones, where it is known which a vcpu is likely to have: these many at a time, each of
+   * the others alone.
+   */
+  static int[][] families(List<Integer> listed, Set<Integer> likely) {
+    List<Integer> together = new ArrayList<>();
+    List<int[]> alone = new ArrayList<>();
+    for (int[] family : families(listed)) {
+      for (int index : family) {
+        if (likely.contains(index)) {
+          together.add(index);
+        } else {
+          alone.add(new int[] {index});
+        }
+      }
     }
-    return indices;
+    List<int[]> families = new ArrayList<>();
+    chunks(together, families);
+    families.addAll(alone);
+    return families.toArray(int[][]::new);
+  }
+
+  private static void chunks(List<Integer> indices, List<int[]> families) {
+    for (int from = 0; from < indices.size(); from += CHUNK) {
+      families.add(array(indices.subList(from, Math.min(indices.size(), from + CHUNK))));
+    }
+  }
+
+  private static int[] array(List<Integer> indices) {
+    return indices.stream().mapToInt(Integer::intValue).toArray();
   }
 
   /** The numbers a group of MSRs holds, in its order. */

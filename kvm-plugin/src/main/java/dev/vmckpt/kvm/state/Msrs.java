@@ -7,9 +7,7 @@ import dev.vmckpt.spi.remote.CallBatch;
 import dev.vmckpt.spi.remote.Nr;
 import dev.vmckpt.spi.remote.RemoteAddress;
 import dev.vmckpt.spi.remote.RemoteFd;
-import java.nio.ByteBuffer;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -18,21 +16,21 @@ import org.jspecify.annotations.Nullable;
  * local APIC, whose timer TSC_DEADLINE arms: that one is set last. The time stamp counter is left
  * to {@link TimeRule}.
  *
- * <p>Each is read and set by a call of its own: a call for many stops at the first that this vcpu
- * does not have.
+ * <p>Each is set by a call of its own: a call for many stops at the first that this vcpu does not
+ * have. Reading has its own way around that, see {@link MsrReading}.
  */
 public final class Msrs implements StateGroup {
   public static final String NAME = "msrs";
 
   private static final int ONE = KvmLayout.MSRS_HEADER + KvmLayout.MSR_ENTRY;
 
-  private final int[] indices;
+  private final int[][] families;
 
   /**
-   * @param indices those that are read if the vcpu has them, see {@link MsrIndices#all}
+   * @param families those that are read if the vcpu has them, see {@link MsrIndices#families}
    */
-  public Msrs(int[] indices) {
-    this.indices = indices.clone();
+  public Msrs(int[][] families) {
+    this.families = families.clone();
   }
 
   @Override
@@ -47,35 +45,9 @@ public final class Msrs implements StateGroup {
 
   @Override
   public Reading read(CallBatch batch, RemoteFd fd, Capabilities capabilities) {
-    // One place for all: header and entry one behind the other, 32 bytes each.
-    int step = (ONE + 15) & -16;
-    byte[] all = new byte[indices.length * step];
-    ByteBuffer arguments = Calls.view(all);
-    for (int i = 0; i < indices.length; i++) {
-      arguments.putInt(i * step, 1).putInt(i * step + KvmLayout.MSRS_HEADER, indices[i]);
-    }
-    RemoteAddress place = batch.place(all);
-    int[] calls = new int[indices.length];
-    for (int i = 0; i < indices.length; i++) {
-      calls[i] =
-          batch.tryCall(
-              Nr.IOCTL, fd.number(), KvmIoctl.GET_MSRS, place.plus((long) i * step).value());
-    }
-    return () -> {
-      byte[] results = batch.read(place, indices.length * step);
-      byte[] room = new byte[KvmLayout.MSRS_HEADER + indices.length * KvmLayout.MSR_ENTRY];
-      ByteBuffer found = Calls.view(room);
-      found.position(KvmLayout.MSRS_HEADER);
-      int count = 0;
-      for (int i = 0; i < indices.length; i++) {
-        if (batch.result(calls[i]) == 1) {
-          found.put(results, i * step + KvmLayout.MSRS_HEADER, KvmLayout.MSR_ENTRY);
-          count++;
-        }
-      }
-      found.putInt(0, count);
-      return Arrays.copyOf(room, found.position());
-    };
+    MsrReading reading = new MsrReading(fd, families);
+    reading.ask(batch);
+    return reading;
   }
 
   @Override

@@ -44,7 +44,7 @@ public final class VcpuGroups {
    * @param capabilities what this KVM offers
    * @param msrs the MSRs that are read, see {@link MsrIndices}
    */
-  public VcpuGroups(Capabilities capabilities, int[] msrs) {
+  public VcpuGroups(Capabilities capabilities, int[][] msrs) {
     List<StateGroup> is = List.of(new CpuidGroup(), new TscKhz(), new MceBanks());
     StateGroup controls = capabilities.has(KvmCap.SREGS2) ? new Sregs2() : new Sregs();
     List<StateGroup> holds =

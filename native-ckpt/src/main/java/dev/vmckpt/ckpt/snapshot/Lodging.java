@@ -83,6 +83,13 @@ final class Lodging implements AutoCloseable {
     return here;
   }
 
+  /** Waits for what was started in it and not waited for, if there is one. */
+  void awaitRunning() {
+    if (lodger != null) {
+      lodger.awaitRunning();
+    }
+  }
+
   /** Lets it move out; the target still has to take its exit status, see {@link Reaper}. */
   @Override
   public void close() {

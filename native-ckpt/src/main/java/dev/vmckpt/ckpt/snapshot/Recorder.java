@@ -98,6 +98,13 @@ final class Recorder {
     }
   }
 
+  /** Lets adapters begin what goes on by itself. */
+  static void begin(List<Detached> detached) {
+    for (int i = 0; i < detached.size(); i++) {
+      detached.get(i).detachment().begin();
+    }
+  }
+
   private final class Settling implements SettleContext {
     private final Freeze freeze;
 

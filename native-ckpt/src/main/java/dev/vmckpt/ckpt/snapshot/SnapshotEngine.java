@@ -136,10 +136,16 @@ public final class SnapshotEngine {
             replanned = planInPause(plan, lodging, request);
             plan = replanned;
             recorder = new Recorder(plan, lodging, request, cloner, notes);
-          } else {
-            recorder.checkPlan();
           }
-          recording = recorder.record(freeze, detached, writer);
+          try {
+            Recorder.begin(detached);
+            if (!last) {
+              recorder.checkPlan();
+            }
+            recording = recorder.record(freeze, detached, writer);
+          } finally {
+            lodging.awaitRunning();
+          }
           child = recording.child();
           if (child == null) {
             writer.write(plan.pid(), plan.pid(), plan.memory(), true, ProgressListener.SILENT);

@@ -138,6 +138,7 @@ public final class Lodger extends OwnTask implements AutoCloseable {
     }
     open = false;
     try {
+      awaitRunning();
       for (long[] area : along) {
         plainCall(leader(), gadget, Nr.MUNMAP, area[0], area[1], 0, 0, 0, 0);
       }

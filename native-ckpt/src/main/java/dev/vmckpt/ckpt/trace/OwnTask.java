@@ -8,8 +8,6 @@ import dev.vmckpt.spi.remote.CallBatch;
 import dev.vmckpt.spi.remote.Nr;
 import dev.vmckpt.spi.remote.RemoteAddress;
 import dev.vmckpt.spi.remote.RemoteTask;
-import java.util.ArrayList;
-import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -18,9 +16,9 @@ import org.jspecify.annotations.Nullable;
  * table.
  *
  * <pre>
- * workspace   0 the loop, 512 the sweep (a page)   4096 the table, 64 bytes a call
- *             + TABLE_BYTES the arena              end − 4096 scratch
- * a call      0 number   8 … 48 six arguments   56 result
+ * workspace   0 the loop, 512 the sweep (a page)   4096 the table of calls, behind it their arguments
+ *             PREPARED_OFFSET tables that are filled ahead, each before its arguments
+ *             end − 4096 scratch
  * a sweep     0 number   8 … 24 three arguments  32 field  40 step  48 count  56 usual result
  * </pre>
  *
@@ -28,17 +26,14 @@ import org.jspecify.annotations.Nullable;
  */
 public abstract sealed class OwnTask implements RemoteTask permits Husk, Lodger {
   /** The size of the workspace in bytes. */
-  public static final int WORKSPACE_BYTES = 1 << 20;
+  public static final int WORKSPACE_BYTES = 2 << 20;
 
   /** Where in the workspace other code of ours may be put, up to the end of its first page. */
   static final int CODE_OFFSET = 1024;
 
   private static final int TABLE_OFFSET = 4096;
-  private static final int CALL_BYTES = 64;
-  private static final int RESULT_OFFSET = 56;
   private static final int MAX_CALLS = 4096;
-  private static final int TABLE_BYTES = CALL_BYTES * MAX_CALLS;
-  private static final int ARENA_OFFSET = TABLE_OFFSET + TABLE_BYTES;
+  private static final int PREPARED_OFFSET = 1 << 20;
   private static final int SCRATCH_OFFSET = WORKSPACE_BYTES - SCRATCH_BYTES;
   private static final int OPTIONS =
       Ptrace.O_TRACESYSGOOD | Ptrace.O_EXITKILL | Ptrace.O_TRACECLONE | Ptrace.O_TRACEFORK;
@@ -47,13 +42,12 @@ public abstract sealed class OwnTask implements RemoteTask permits Husk, Lodger 
   private final Tracee leader;
   private final ProcessMemory memory;
   private final RemoteAddress workspace;
-  private final NativeBuffer table = new NativeBuffer(TABLE_BYTES);
-  private final List<String[]> named = new ArrayList<>();
   private final Registers registers = new Registers();
-  private final Batch batch = new Batch();
+  private final CallTable table;
+  private final OtherProcessor elsewhere;
+  private int prepared = PREPARED_OFFSET;
   private Tracee current;
-  private int calls;
-  private int arena = ARENA_OFFSET;
+  private @Nullable CallTable running;
   private @Nullable Tracee born;
 
   OwnTask(Tracee leader, RemoteAddress workspace, ProcessMemory memory) {
@@ -61,6 +55,10 @@ public abstract sealed class OwnTask implements RemoteTask permits Husk, Lodger 
     current = leader;
     this.workspace = workspace;
     this.memory = memory;
+    elsewhere = new OtherProcessor(leader.number());
+    table =
+        new CallTable(
+            this, workspace.plus(TABLE_OFFSET), MAX_CALLS, workspace.plus(PREPARED_OFFSET));
   }
 
   /**
@@ -152,11 +150,9 @@ public abstract sealed class OwnTask implements RemoteTask permits Husk, Lodger 
   @Override
   public long tryCall(int number, long... a) {
     flush();
-    enter(null, "", number, a);
-    execute();
-    long result = result(0);
-    reset();
-    return result;
+    table.tryCall(number, a);
+    table.run();
+    return table.result(0);
   }
 
   @Override
@@ -184,28 +180,22 @@ public abstract sealed class OwnTask implements RemoteTask permits Husk, Lodger 
    * are made in the order they were put.
    */
   public void queue(String name, String subject, int number, long... arguments) {
-    enter(name, subject, number, arguments);
+    table.call(name, subject, number, arguments);
     flushIfFull();
   }
 
   /** Puts a call into the table that may fail. */
   public void queueOptional(int number, long... arguments) {
-    enter(null, "", number, arguments);
+    table.tryCall(number, arguments);
     flushIfFull();
   }
 
-  /** Copies bytes into the arena, where they stay until the next {@link #flush}. */
+  /** Places bytes as an argument, where they stay until the next {@link #flush}. */
   public long place(byte[] bytes) {
-    if (arena + bytes.length > SCRATCH_OFFSET) {
-      throw new FailureException("an argument of " + bytes.length + " bytes has no room");
-    }
-    RemoteAddress at = workspace.plus(arena);
-    memory.write(at, bytes);
-    arena += (bytes.length + 15) & -16;
-    return at.value();
+    return table.place(bytes).value();
   }
 
-  /** Copies a text into the arena, with the zero behind it that C expects. */
+  /** Places a text as an argument, with the zero behind it that C expects. */
   public long place(String text) {
     byte[] bytes = utf8(text);
     return place(java.util.Arrays.copyOf(bytes, bytes.length + 1));
@@ -217,19 +207,7 @@ public abstract sealed class OwnTask implements RemoteTask permits Husk, Lodger 
    * @throws dev.vmckpt.spi.error.SyscallException for the first that must succeed and did not
    */
   public void flush() {
-    try {
-      if (calls > 0) {
-        execute();
-      }
-      for (int i = 0; i < calls; i++) {
-        String[] name = named.get(i);
-        if (name.length > 0) {
-          Sys.check(name[0], name[1], result(i));
-        }
-      }
-    } finally {
-      reset();
-    }
+    table.run();
   }
 
   /**
@@ -240,11 +218,10 @@ public abstract sealed class OwnTask implements RemoteTask permits Husk, Lodger 
    */
   public @Nullable Tracee tryClone(long[] error, int number, long... arguments) {
     born = null;
-    // Not through tryCall: what was placed in the arena for this call must still be there.
-    enter(null, "", number, arguments);
-    execute();
-    error[0] = result(calls - 1);
-    reset();
+    // Not through tryCall: what was placed for this call must still be there.
+    int index = table.tryCall(number, arguments);
+    table.run();
+    error[0] = table.result(index);
     Tracee child = born;
     if (child != null) {
       child.await();
@@ -255,7 +232,7 @@ public abstract sealed class OwnTask implements RemoteTask permits Husk, Lodger 
 
   /** Only between calls: what a call refers to must still lie in the arena when it is made. */
   private void flushIfFull() {
-    if (calls == MAX_CALLS || arena > ARENA_OFFSET + (SCRATCH_OFFSET - ARENA_OFFSET) / 2) {
+    if (table.isFilling()) {
       flush();
     }
   }
@@ -263,52 +240,66 @@ public abstract sealed class OwnTask implements RemoteTask permits Husk, Lodger 
   @Override
   public CallBatch batch() {
     flush();
-    return batch;
+    return table;
+  }
+
+  @Override
+  public @Nullable CallBatch tryPrepare(int calls, int bytes) {
+    long length = (long) CallTable.bytes(calls) + bytes;
+    if (length > SCRATCH_OFFSET - prepared) {
+      return null;
+    }
+    RemoteAddress rows = workspace.plus(prepared);
+    prepared += (int) (length + 15) & -16;
+    // Its pages are there before the pause.
+    memory.write(rows, new byte[CallTable.bytes(calls)]);
+    return new CallTable(this, rows, calls, workspace.plus(prepared));
   }
 
   @Override
   public long sweep(
       int number, long a, long b, long c, RemoteAddress field, long step, long count, long usual) {
     flush();
-    table.bytes().putLong(0, number).putLong(8, a).putLong(16, b).putLong(24, c);
-    table.bytes().putLong(32, field.value()).putLong(40, step);
-    table.bytes().putLong(48, count).putLong(56, usual);
-    RemoteAddress at = workspace.plus(TABLE_OFFSET);
-    memory.write(at, table.address(), CALL_BYTES);
-    run(workspace.plus(WorkspaceCode.SWEEP_OFFSET), at, 0);
+    awaitRunning();
+    RemoteAddress at = table.rows();
+    NativeBuffer row = table.row(number, a, b, c, field.value(), step, count);
+    row.bytes().putLong(CallTable.RESULT_OFFSET, usual);
+    memory.write(at, row.address(), CallTable.ROW_BYTES);
+    begin(workspace.plus(WorkspaceCode.SWEEP_OFFSET), at, 0);
+    awaitEnd();
     current.getRegisters(registers);
     return registers.get(Registers.R12);
   }
 
-  private void enter(@Nullable String name, String subject, int number, long[] a) {
-    int at = calls * CALL_BYTES;
-    table.bytes().putLong(at, number);
-    for (int i = 0; i < 6; i++) {
-      table.bytes().putLong(at + 8 + i * 8, i < a.length ? a[i] : 0);
+  /** Has what is started next made at the same time as other work. */
+  void beside() {
+    elsewhere.take();
+  }
+
+  /** Begins to make the calls of a table that lies in the workspace. */
+  void start(CallTable started, RemoteAddress rows, int calls) {
+    awaitRunning();
+    begin(workspace, rows, calls);
+    running = started;
+  }
+
+  /** Waits for the end of a table that was started, if it has not been waited for. */
+  void await(CallTable started) {
+    if (running == started) {
+      awaitRunning();
     }
-    named.add(name == null ? new String[0] : new String[] {name, subject});
-    calls++;
   }
 
-  private long result(int call) {
-    return table.bytes().getLong(call * CALL_BYTES + RESULT_OFFSET);
+  /** Waits for what was started; it must not be running when the target goes on. */
+  public void awaitRunning() {
+    if (running != null) {
+      running = null;
+      awaitEnd();
+    }
   }
 
-  private void reset() {
-    calls = 0;
-    arena = ARENA_OFFSET;
-    named.clear();
-  }
-
-  private void execute() {
-    RemoteAddress at = workspace.plus(TABLE_OFFSET);
-    memory.write(at, table.address(), calls * CALL_BYTES);
-    run(workspace, at, calls);
-    memory.tryRead(at.value(), table.address(), (long) calls * CALL_BYTES);
-  }
-
-  /** Runs code of the workspace until its int3. */
-  private void run(RemoteAddress code, RemoteAddress rbx, long r12) {
+  /** Lets it run into code of the workspace. */
+  private void begin(RemoteAddress code, RemoteAddress rbx, long r12) {
     current.getRegisters(registers);
     registers.set(Registers.RIP, code.value());
     registers.set(Registers.RBX, rbx.value());
@@ -316,8 +307,12 @@ public abstract sealed class OwnTask implements RemoteTask permits Husk, Lodger 
     registers.set(Registers.RSP, scratch().value());
     registers.set(Registers.ORIG_RAX, -1);
     current.setRegisters(registers);
+    current.resume(Ptrace.CONT, 0);
+  }
+
+  /** Waits for the int3 behind that code. */
+  private void awaitEnd() {
     while (true) {
-      current.resume(Ptrace.CONT, 0);
       int status = current.await();
       int event = WaitStatus.event(status);
       if (event == WaitStatus.EVENT_CLONE || event == WaitStatus.EVENT_FORK) {
@@ -329,6 +324,7 @@ public abstract sealed class OwnTask implements RemoteTask permits Husk, Lodger 
         throw new FailureException(
             "our own process was hit by signal " + WaitStatus.signal(status));
       }
+      current.resume(Ptrace.CONT, 0);
     }
   }
 
@@ -338,56 +334,5 @@ public abstract sealed class OwnTask implements RemoteTask permits Husk, Lodger 
   /** The open view of its memory. */
   public ProcessMemory memory() {
     return memory;
-  }
-
-  /** The calls that are in the table. */
-  private final class Batch implements CallBatch {
-    @Override
-    public RemoteAddress place(byte[] argument) {
-      return new RemoteAddress(OwnTask.this.place(argument));
-    }
-
-    @Override
-    public RemoteAddress reserve(int bytes) {
-      return place(new byte[bytes]);
-    }
-
-    @Override
-    public int call(String name, String subject, int number, long... arguments) {
-      return add(name, subject, number, arguments);
-    }
-
-    @Override
-    public int tryCall(int number, long... arguments) {
-      return add(null, "", number, arguments);
-    }
-
-    private int add(@Nullable String name, String subject, int number, long[] arguments) {
-      if (calls == MAX_CALLS) {
-        throw new IllegalStateException("more than " + MAX_CALLS + " calls at once");
-      }
-      enter(name, subject, number, arguments);
-      return calls - 1;
-    }
-
-    @Override
-    public void run() {
-      flush();
-    }
-
-    @Override
-    public void runThrough() {
-      outliving(this::run);
-    }
-
-    @Override
-    public long result(int index) {
-      return OwnTask.this.result(index);
-    }
-
-    @Override
-    public byte[] read(RemoteAddress from, int length) {
-      return OwnTask.this.read(from, length);
-    }
   }
 }

@@ -31,7 +31,15 @@ public interface CallBatch {
   int tryCall(int number, long... arguments);
 
   /**
-   * Makes all of them; a failure does not keep those behind it from being made.
+   * Begins to make them, and does not wait: {@link #run} does. Whatever else the task is asked for
+   * waits for their end first. They must not be calls that block, and must have ended before a
+   * frozen target goes on.
+   */
+  void start();
+
+  /**
+   * Makes all of them, or waits for the end of those that were started; a failure does not keep
+   * those behind it from being made.
    *
    * @throws dev.vmckpt.spi.error.SyscallException for the first that had to succeed and did not
    */
