@@ -112,6 +112,13 @@ final class Connection implements Wire.User, AutoCloseable {
     return new Pending<>("the greeting of " + peer, greeting, this, () -> {});
   }
 
+  /** Whether commands may be submitted; false before any of them fails by the end. */
+  boolean isOpen() {
+    synchronized (lock) {
+      return end == null;
+    }
+  }
+
   /** Completed with the reason when the connection has ended. */
   CompletableFuture<QmpException> ended() {
     return ended;
@@ -202,7 +209,7 @@ final class Connection implements Wire.User, AutoCloseable {
               "hung up" + (rest == null ? "" : " in the middle of a message: '" + rest + "'"),
               null);
     } catch (QmpProtocolException e) {
-      why = e;
+      why = new QmpProtocolException(peer + ": " + e.getMessage(), e.excerpt(), e);
     } catch (IOException | RuntimeException | Error e) {
       // Whatever it was, whoever waits must learn of it.
       String text = e instanceof IOException && e.getMessage() != null ? e.getMessage() : "" + e;
@@ -268,21 +275,16 @@ final class Connection implements Wire.User, AutoCloseable {
     reader.feed(bytes, 0, length, this::message);
   }
 
+  /** Throws {@link IllegalArgumentException} if it is no message of QMP. */
   private void message(ObjectNode message) {
-    try {
-      if (message.has("return") || message.has("error")) {
-        answer(message);
-      } else if (message.has("event")) {
-        events.dispatch(QmpEvent.of(message));
-      } else if (message.has("QMP") && !greeting.isDone()) {
-        greeting.complete(Greeting.of(message.path("QMP")));
-      } else {
-        throw new IllegalArgumentException("neither an answer nor an event");
-      }
-    } catch (IllegalArgumentException e) {
-      Excerpt excerpt = Excerpt.of(message);
-      throw new QmpProtocolException(
-          peer + " sent what is no QMP: " + e.getMessage() + ": " + excerpt, excerpt.toString(), e);
+    if (message.has("return") || message.has("error")) {
+      answer(message);
+    } else if (message.has("event")) {
+      events.dispatch(QmpEvent.of(message));
+    } else if (message.has("QMP") && !greeting.isDone()) {
+      greeting.complete(Greeting.of(message.path("QMP")));
+    } else {
+      throw new IllegalArgumentException("neither an answer nor an event");
     }
   }
 

@@ -265,7 +265,7 @@ public final class GuestAgent implements AutoCloseable {
 
   /** Whether commands can be executed: nobody closed this, and the other end has not hung up. */
   public boolean isOpen() {
-    return !connection.ended().isDone();
+    return connection.isOpen();
   }
 
   /** Closes the connection and ends its thread, as {@link Qmp#close} does. */

@@ -123,8 +123,11 @@ class HostilePeerTest {
         }) {
       CompletableFuture<Qmp> client = connecting();
       try (HostilePeer peer = HostilePeer.to(listening).greet()) {
-        peer.say(bad);
-        assertThat(failure(QmpProtocolException.class, client, bad).excerpt()).isNotEmpty();
+        // Of what comes behind it nothing is quoted.
+        peer.say(bad + "\r\n{\"next\": 1}");
+        QmpProtocolException failure = failure(QmpProtocolException.class, client, bad);
+        assertThat(failure.excerpt()).isEqualTo(bad);
+        assertThat(failure).hasMessageContainingAll(folder.resolve("peer").toString(), bad);
       }
     }
   }
