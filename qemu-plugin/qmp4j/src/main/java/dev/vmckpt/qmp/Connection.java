@@ -12,6 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
@@ -151,10 +152,31 @@ final class Connection implements Wire.User, AutoCloseable {
     long id = ids.incrementAndGet();
     String verb = kind == Request.Kind.OUT_OF_BAND ? "exec-oob" : "execute";
     byte[] line = MessageWriter.command(verb, command, arguments, id);
-    if (kind == Request.Kind.SENTINEL) {
-      line = MessageWriter.afterSentinel(line);
-    }
-    Request request = new Request(id, command, kind, line, new CompletableFuture<>());
+    return submit(new Request(id, command, kind, line, new CompletableFuture<>()));
+  }
+
+  /**
+   * Asks a guest agent to repeat a number; from that answer on the others are to what was asked.
+   *
+   * @throws QmpException if the connection has ended
+   */
+  Pending<JsonNode> submitSync() {
+    // Larger than any other id, and as large as JSON has room for, whoever reads it.
+    long number = ThreadLocalRandom.current().nextLong(1L << 32, 1L << 53);
+    String command = "guest-sync-delimited";
+    byte[] line =
+        MessageWriter.command(
+            "execute", command, Arguments.of(args -> args.put("id", number)), number);
+    return submit(
+        new Request(
+            number,
+            command,
+            Request.Kind.SENTINEL,
+            MessageWriter.afterSentinel(line),
+            new CompletableFuture<>()));
+  }
+
+  private Pending<JsonNode> submit(Request request) {
     synchronized (lock) {
       if (end != null) {
         throw end.again();
@@ -162,7 +184,7 @@ final class Connection implements Wire.User, AutoCloseable {
       (request.isInBand() ? inBand : outOfBand).add(request);
     }
     wire.wake();
-    return new Pending<>(command, request.answer(), this, () -> withdraw(request));
+    return new Pending<>(request.command(), request.answer(), this, () -> withdraw(request));
   }
 
   /** Of one that was sent the place in the server's queue is taken until the answer comes. */
@@ -294,7 +316,7 @@ final class Connection implements Wire.User, AutoCloseable {
     if (value == null && !(error.path("class").isTextual() && error.path("desc").isTextual())) {
       throw new IllegalArgumentException("an error without class or desc");
     }
-    Request request = asked(message.get("id"));
+    Request request = asked(message.get("id"), value);
     if (request == null) {
       if (dialect == Dialect.QMP) {
         throw new IllegalArgumentException("an answer to what nobody asked");
@@ -311,20 +333,32 @@ final class Connection implements Wire.User, AutoCloseable {
     }
   }
 
-  /** Without an id it answers the only command that has none: so do old guest agents. */
-  private @Nullable Request asked(@Nullable JsonNode id) {
+  private @Nullable Request asked(@Nullable JsonNode id, @Nullable JsonNode value) {
     synchronized (lock) {
       Request request = null;
-      if (id == null && inFlight.size() == 1) {
-        request = inFlight.remove(inFlight.keySet().iterator().next());
-      } else if (id != null && id.isIntegralNumber() && id.canConvertToLong()) {
-        request = inFlight.remove(id.longValue());
+      if (id == null) {
+        request = asked(value);
+      } else if (id.isIntegralNumber() && id.canConvertToLong()) {
+        request = inFlight.get(id.longValue());
       }
-      if (request != null && request.isInBand()) {
-        inBandInFlight--;
+      if (request != null) {
+        inFlight.remove(request.id());
+        inBandInFlight -= request.isInBand() ? 1 : 0;
       }
       return request;
     }
+  }
+
+  /** Without an id it answers the only command that has none: so do old guest agents. */
+  private @Nullable Request asked(@Nullable JsonNode value) {
+    if (inFlight.size() != 1) {
+      return null;
+    }
+    Request only = inFlight.values().iterator().next();
+    // Before it gets to our number an agent has to answer others, and to complain of the sentinel.
+    boolean ours =
+        only.kind() != Request.Kind.SENTINEL || (value != null && value.asLong(-1) == only.id());
+    return ours ? only : null;
   }
 
   /** Ends the connection and its thread. Called any number of times, on any thread. */

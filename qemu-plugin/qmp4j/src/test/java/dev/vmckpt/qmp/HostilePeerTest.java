@@ -210,10 +210,11 @@ class HostilePeerTest {
   void anOldAgentGivesNoIds() throws IOException {
     CompletableFuture<GuestAgent> client = meeting();
     try (HostilePeer peer = HostilePeer.to(listening)) {
-      peer.hear();
-      // Somebody else's, which comes late.
-      peer.say("\u00ff{\"return\": 4711}\n");
       String asked = peer.hear();
+      // Somebody else's, which come late; and what it thinks of sentinels.
+      peer.say(
+          "\u00ff{\"return\": 4711}\n\u00ff{\"return\": {}}\n\u00ff{\"return\": 1, \"id\": 2}\n");
+      peer.say("{\"error\": {\"class\": \"GenericError\", \"desc\": \"stray\"}}\n");
       peer.say("\u00ff{\"return\": " + asked.replaceAll("(?s).*\"id\":(\\d+)},.*", "$1") + "}\n");
       try (GuestAgent agent = client.join()) {
         CompletableFuture<JsonNode> answer =
