@@ -2,6 +2,7 @@
 package dev.vmckpt.qemu;
 
 import dev.vmckpt.images.Detached;
+import dev.vmckpt.images.Images;
 import dev.vmckpt.qemu.Vmckpt.Run;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -108,6 +109,24 @@ final class Machine implements AutoCloseable {
 
   int pid() {
     return pid;
+  }
+
+  /** The options of a Linux guest with a network card of the network {@code n}, and no test of memory or disk. */
+  static List<String> linux(Path serial, String... parameters) {
+    return List.of(
+        "-m",
+        "96",
+        "-kernel",
+        Images.vmlinuz().toString(),
+        "-initrd",
+        Images.initramfs().toString(),
+        "-append",
+        "console=ttyS0 quiet loglevel=3 vmckpt.mem=0 vmckpt.disk=0 vmckpt.tick=1000 "
+            + String.join(" ", parameters),
+        "-serial",
+        "file:" + serial,
+        "-device",
+        "virtio-net-pci,netdev=n,romfile=");
   }
 
   /** What QEMU has said. */

@@ -228,10 +228,7 @@ public final class Census implements AutoCloseable {
 
   private SocketFacts.Role role(long inode, SocketFacts facts) {
     if (facts.isTcp()) {
-      int state = facts.tcp().state();
-      return state == SocketFacts.TCP_CLOSE || state == SocketFacts.TCP_LISTEN
-          ? SocketFacts.Role.PEERLESS
-          : SocketFacts.Role.LOST;
+      return facts.tcp().isConnection() ? SocketFacts.Role.LOST : SocketFacts.Role.PEERLESS;
     }
     if (facts.isDatagram()) {
       return SocketFacts.Role.PEERLESS;

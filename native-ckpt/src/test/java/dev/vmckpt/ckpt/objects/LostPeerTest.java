@@ -66,6 +66,26 @@ class LostPeerTest {
     }
   }
 
+  /** It has the port of its listener still in its name, and must not be bound there again. */
+  @Test
+  void aTcpConnectionThatWasResetIsNoBoundSocket() {
+    int listener = kit.socket(SocketCalls.AF_INET, SocketCalls.SOCK_STREAM);
+    kit.bind(listener, SocketAddress.loopback(SocketCalls.AF_INET));
+    ContractKit.call(Nr.LISTEN, listener, 3);
+    int client = kit.socket(SocketCalls.AF_INET, SocketCalls.SOCK_STREAM);
+    kit.connect(client, kit.address(listener));
+    int server = kit.own(ContractKit.call(Nr.ACCEPT4, listener, 0, 0, 0));
+    kit.write(server, "unread");
+    kit.closeFd(client);
+    assertThat(SocketCalls.peerAddress(server)).isNull();
+    assertThat(SocketAddress.port(kit.address(server)))
+        .isEqualTo(SocketAddress.port(kit.address(listener)));
+    assertThat(kit.kind(server)).isEqualTo("lost connection");
+    assertThat(kit.claim(server).summary()).contains("somebody who has ended it");
+    kit.roundTrip(server);
+    assertThat(kit.read(server)).isEmpty();
+  }
+
   @Test
   void aClientNobodyHasAcceptedIsLost() {
     int listener = kit.socket(1, SocketCalls.SOCK_STREAM);
