@@ -32,7 +32,7 @@ final class LostPeer implements KernelObject<DescriptorImage.LostPeer> {
 
   @Override
   public String carries() {
-    return "a client or a server outside: comes back as a peer that hung up";
+    return "a client or a server outside: comes back as a peer that hung up; --reattach fd:N=ADDRESS calls a server again";
   }
 
   @Override
@@ -81,6 +81,10 @@ final class LostPeer implements KernelObject<DescriptorImage.LostPeer> {
   @Override
   public RemoteFd restore(DescriptorImage.LostPeer image, OpenFileImage file, HuskFiles husk) {
     String name = HuskFiles.name(file);
+    String instead = husk.reattach(file);
+    if (instead != null) {
+      return SocketCall.call(instead, image, file, husk);
+    }
     RemoteFd[] ends =
         image.domain() == SocketCalls.AF_UNIX
             ? husk.socketPair(image.type())
