@@ -85,6 +85,7 @@ group_check() {
     want xfsprogs mkfs.xfs
     want btrfs-progs mkfs.btrfs
     want socat socat
+    want swtpm swtpm
     want iproute2 ip
     want util-linux losetup unshare
     want grub-common grub-mkimage

@@ -129,6 +129,11 @@ final class Machine implements AutoCloseable {
         "virtio-net-pci,netdev=n,romfile=");
   }
 
+  /** A connection to its monitor. */
+  SocketChannel monitor() throws IOException {
+    return Qemu.monitor(monitor(folder));
+  }
+
   /** What QEMU has said. */
   String words() throws IOException {
     Path words = folder.resolve("machine.words");

@@ -43,6 +43,10 @@ final class Peer implements AutoCloseable {
     return (int) process.pid();
   }
 
+  boolean alive() {
+    return process.isAlive();
+  }
+
   void say(String text) throws IOException {
     process.getOutputStream().write(text.getBytes(StandardCharsets.UTF_8));
     process.getOutputStream().flush();

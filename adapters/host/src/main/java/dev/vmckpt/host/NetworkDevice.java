@@ -57,8 +57,7 @@ final class NetworkDevice implements AutoCloseable {
     this.process = process;
     this.name = name;
     socket =
-        new RemoteFd(
-            (int) process.call("socket", name, Nr.SOCKET, AF_UNIX, SOCK_DGRAM_CLOEXEC, 0));
+        new RemoteFd((int) process.call("socket", name, Nr.SOCKET, AF_UNIX, SOCK_DGRAM_CLOEXEC, 0));
   }
 
   @Override
@@ -66,12 +65,23 @@ final class NetworkDevice implements AutoCloseable {
     process.call("close", name, Nr.CLOSE, socket.number());
   }
 
-  /** struct ifreq with a name and zeros. */
-  static ByteBuffer request(String name) {
+  /**
+   * struct ifreq.
+   *
+   * @param value what stands behind the name
+   */
+  static byte[] request(String name, byte[] value) {
     byte[] utf8 = name.getBytes(StandardCharsets.UTF_8);
-    ByteBuffer request = ByteBuffer.allocate(REQUEST_BYTES).order(ByteOrder.LITTLE_ENDIAN);
-    request.put(utf8, 0, Math.min(utf8.length, NAME_BYTES - 1));
+    byte[] request = new byte[REQUEST_BYTES];
+    System.arraycopy(utf8, 0, request, 0, Math.min(utf8.length, NAME_BYTES - 1));
+    System.arraycopy(value, 0, request, NAME_BYTES, value.length);
     return request;
+  }
+
+  /** struct ifreq with a number, of which the first two bytes may be all that counts. */
+  static byte[] request(String name, long value) {
+    return request(
+        name, ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(value).array());
   }
 
   /** The name in a struct ifreq. */
@@ -122,7 +132,8 @@ final class NetworkDevice implements AutoCloseable {
     if (count <= 0 || count > MOST_FEATURES) {
       return 0;
     }
-    byte[] names = ethtoolOf(3 * Integer.BYTES + count * STRING_BYTES, ETHTOOL_GSTRINGS, ETH_SS_FEATURES);
+    byte[] names =
+        ethtoolOf(3 * Integer.BYTES + count * STRING_BYTES, ETHTOOL_GSTRINGS, ETH_SS_FEATURES);
     int blocks = (count + 31) / 32;
     byte[] states = ethtoolOf((2 + 4 * blocks) * Integer.BYTES, ETHTOOL_GFEATURES, blocks);
     int found = 0;
@@ -162,17 +173,14 @@ final class NetworkDevice implements AutoCloseable {
       behind.putInt(word);
     }
     process.write(scratch.plus(BEHIND), behind.array());
-    process.write(
-        scratch, request(name).putLong(NAME_BYTES, scratch.plus(BEHIND).value()).array());
-    check(
-        "SIOCETHTOOL",
-        process.tryCall(Nr.IOCTL, socket.number(), SIOCETHTOOL, scratch.value()));
+    process.write(scratch, request(name, scratch.plus(BEHIND).value()));
+    check("SIOCETHTOOL", process.tryCall(Nr.IOCTL, socket.number(), SIOCETHTOOL, scratch.value()));
     return process.read(scratch.plus(BEHIND), bytes);
   }
 
   private long tryGet(int call) {
     RemoteAddress scratch = process.scratch();
-    process.write(scratch, request(name).array());
+    process.write(scratch, request(name, 0));
     long result = process.tryCall(Nr.IOCTL, socket.number(), call, scratch.value());
     return result < 0
         ? result
@@ -181,7 +189,7 @@ final class NetworkDevice implements AutoCloseable {
 
   private long trySet(String device, int call, int value) {
     RemoteAddress scratch = process.scratch();
-    process.write(scratch, request(device).putInt(NAME_BYTES, value).array());
+    process.write(scratch, request(device, value));
     return process.tryCall(Nr.IOCTL, socket.number(), call, scratch.value());
   }
 

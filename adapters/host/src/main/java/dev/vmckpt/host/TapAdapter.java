@@ -14,7 +14,6 @@ import dev.vmckpt.spi.json.RecordJson;
 import dev.vmckpt.spi.remote.RemoteFd;
 import dev.vmckpt.spi.remote.RemoteProcess;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -135,7 +134,7 @@ public final class TapAdapter extends DeviceAdapter {
   @Override
   void rehearse(DescriptorResource resource) {
     recorded(resource, new Tap("", 0, 0, 0, false, 0, 0, new byte[0], false, 0, ""));
-    NetworkDevice.name(NetworkDevice.request("lo").array());
+    NetworkDevice.name(NetworkDevice.request("lo", 0));
     bridge("lo", 1);
   }
 
@@ -151,8 +150,7 @@ public final class TapAdapter extends DeviceAdapter {
       if (e.errno() != EBADFD) {
         throw e;
       }
-      return recorded(
-          resource, new Tap("", 0, flags, 0, false, 0, 0, new byte[0], false, 0, ""));
+      return recorded(resource, new Tap("", 0, flags, 0, false, 0, 0, new byte[0], false, 0, ""));
     }
     String name = NetworkDevice.name(request);
     int kind =
@@ -160,8 +158,7 @@ public final class TapAdapter extends DeviceAdapter {
             | (request[NetworkDevice.NAME_BYTES + 1] & 0xff) << 8;
     byte[] address =
         NetworkDevice.hardwareAddress(
-            queue.exchange(
-                "SIOCGIFHWADDR", SIOCGIFHWADDR, new byte[NetworkDevice.REQUEST_BYTES]));
+            queue.exchange("SIOCGIFHWADDR", SIOCGIFHWADDR, new byte[NetworkDevice.REQUEST_BYTES]));
     int offloads = 0;
     boolean up;
     int mtu;
@@ -249,12 +246,8 @@ public final class TapAdapter extends DeviceAdapter {
     return fd;
   }
 
-  private static long tryAttach(
-      String name, Tap was, RemoteIoctl queue, ReattachContext context) {
-    byte[] request =
-        NetworkDevice.request(name)
-            .putShort(NetworkDevice.NAME_BYTES, (short) (was.kind() & MADE_WITH))
-            .array();
+  private static long tryAttach(String name, Tap was, RemoteIoctl queue, ReattachContext context) {
+    byte[] request = NetworkDevice.request(name, was.kind() & MADE_WITH);
     context.husk().write(context.husk().scratch(), request);
     return queue.tryCall(TUNSETIFF, context.husk().scratch().value());
   }
@@ -300,18 +293,14 @@ public final class TapAdapter extends DeviceAdapter {
     queue.set("TUNSETSNDBUF", TUNSETSNDBUF, was.sendBuffer());
     queue.call("TUNSETOFFLOAD", TUNSETOFFLOAD, was.offloads());
     if ((was.kind() & IFF_DETACH_QUEUE) != 0) {
-      ByteBuffer request = NetworkDevice.request("");
-      request.putShort(NetworkDevice.NAME_BYTES, (short) IFF_DETACH_QUEUE);
-      queue.exchange("TUNSETQUEUE", TUNSETQUEUE, request.array());
+      queue.exchange("TUNSETQUEUE", TUNSETQUEUE, NetworkDevice.request("", IFF_DETACH_QUEUE));
     }
   }
 
   /** What the host had given the device, and lost with it. */
   private static void furnish(
       NetworkDevice device, String name, Tap was, RemoteIoctl queue, HuskOpener husk) {
-    ByteBuffer request = NetworkDevice.request(name);
-    request.position(NetworkDevice.NAME_BYTES);
-    queue.exchange("SIOCSIFHWADDR", SIOCSIFHWADDR, request.put(was.address()).array());
+    queue.exchange("SIOCSIFHWADDR", SIOCSIFHWADDR, NetworkDevice.request(name, was.address()));
     if (was.isPersistent()) {
       queue.call("TUNSETPERSIST", TUNSETPERSIST, 1);
     }
@@ -322,7 +311,11 @@ public final class TapAdapter extends DeviceAdapter {
     if (!bridge.isEmpty() && device.tryJoin(bridge) < 0) {
       husk.note(
           name,
-          "could not be put into the bridge " + bridge + ": ip link set " + name + " master BRIDGE");
+          "could not be put into the bridge "
+              + bridge
+              + ": ip link set "
+              + name
+              + " master BRIDGE");
     }
     if (was.up()) {
       device.trySetFlags(device.flags() | NetworkDevice.UP);

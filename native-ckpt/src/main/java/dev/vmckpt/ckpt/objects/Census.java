@@ -52,6 +52,7 @@ public final class Census implements AutoCloseable {
   private final Map<Long, PipeEnds> pipes = new HashMap<>();
   private final Map<Long, SocketFacts> sockets = new HashMap<>();
   private final Map<Integer, UnixFile> unixFiles = new HashMap<>();
+  private final Backends backends;
 
   /** How many open file descriptions of the set can read from a pipe and write into it. */
   record PipeEnds(int readers, int writers, boolean packets) {
@@ -80,6 +81,7 @@ public final class Census implements AutoCloseable {
     this.pidFd = pidFd;
     this.table = table;
     this.unixDiag = unixDiag;
+    backends = new Backends(pid, sockets);
     entries = table.read();
     descriptors = grouped(held());
     refusals = threadsOnTheirOwn();
@@ -215,6 +217,11 @@ public final class Census implements AutoCloseable {
   /** The file a UNIX socket is bound to; null when it has none, or it was removed. */
   @Nullable UnixFile unixFile(DescriptorResource resource) {
     return unixFiles.get(resource.fd().number());
+  }
+
+  /** Who of those outside serves a device of the target. */
+  Backends backends() {
+    return backends;
   }
 
   SocketOptions socketOptions() {

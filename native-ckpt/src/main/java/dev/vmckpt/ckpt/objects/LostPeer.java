@@ -53,6 +53,18 @@ final class LostPeer implements KernelObject<DescriptorImage.LostPeer> {
     }
     String summary = "connection to " + facts.peerText() + "; comes back as a peer that hung up";
     Refusal refusal = SocketPair.inFlight(resource, resource.info());
+    String backend = facts.isUnix() ? census.backends().at(facts) : null;
+    if (backend != null) {
+      return Optional.of(
+          Claim.refused(
+              "connection to " + backend + ", which serves a device of the target",
+              backend
+                  + " serves a device of the target, and what it knows of it is not in a snapshot of"
+                  + " the target",
+              "unplug that device for the time of the snapshot, or leave it out, so that it stops"
+                  + " answering after a restore: --drop "
+                  + resource.name()));
+    }
     return Optional.of(
         refusal == null
             ? Claim.changed(summary)
