@@ -35,8 +35,12 @@ abstract class DeviceAdapter implements Adapter {
   /** Runs through what {@link #record} does, without a device, so that its classes are loaded. */
   abstract void rehearse(DescriptorResource resource);
 
-  /** Makes it again in a husk. */
-  abstract RemoteFd reattach(Recorded recorded, ReattachContext context);
+  /**
+   * Makes it again in a husk.
+   *
+   * @param all everything this adapter recorded
+   */
+  abstract RemoteFd reattach(Recorded recorded, List<Recorded> all, ReattachContext context);
 
   @Override
   public final List<String> before() {
@@ -73,7 +77,7 @@ abstract class DeviceAdapter implements Adapter {
 
   @Override
   public final Reattachment reattach(List<Recorded> recorded, ReattachContext context) {
-    return new Making(this, context);
+    return new Making(this, recorded, context);
   }
 
   private record Resting(DeviceAdapter adapter, List<DescriptorResource> devices)
@@ -108,10 +112,11 @@ abstract class DeviceAdapter implements Adapter {
     }
   }
 
-  private record Making(DeviceAdapter adapter, ReattachContext context) implements Reattachment {
+  private record Making(DeviceAdapter adapter, List<Recorded> all, ReattachContext context)
+      implements Reattachment {
     @Override
     public Reattached reattach(Recorded recorded) {
-      return new Reattached(adapter.reattach(recorded, context));
+      return new Reattached(adapter.reattach(recorded, all, context));
     }
 
     @Override

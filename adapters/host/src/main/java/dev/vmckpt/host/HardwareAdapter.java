@@ -73,7 +73,7 @@ public final class HardwareAdapter extends DeviceAdapter {
   }
 
   @Override
-  RemoteFd reattach(Recorded recorded, ReattachContext context) {
+  RemoteFd reattach(Recorded recorded, List<Recorded> all, ReattachContext context) {
     throw new IllegalStateException("was refused: " + recorded.fd());
   }
 }

@@ -145,7 +145,7 @@ public final class PseudoTerminalsAdapter extends DeviceAdapter {
   }
 
   @Override
-  RemoteFd reattach(Recorded recorded, ReattachContext context) {
+  RemoteFd reattach(Recorded recorded, List<Recorded> all, ReattachContext context) {
     PseudoTerminal was =
         RecordJson.fromTree(
             recorded.state(), PseudoTerminal.class, "the record of " + recorded.fd());

@@ -214,8 +214,11 @@ public final class TapAdapter extends DeviceAdapter {
   }
 
   @Override
-  RemoteFd reattach(Recorded recorded, ReattachContext context) {
-    Tap was = RecordJson.fromTree(recorded.state(), Tap.class, "the record of " + recorded.fd());
+  RemoteFd reattach(Recorded recorded, List<Recorded> all, ReattachContext context) {
+    Tap was = read(recorded);
+    if (was.name().isEmpty()) {
+      was = restingQueue(was, all);
+    }
     HuskOpener husk = new HuskOpener(context, recorded.fd());
     RemoteFd fd = husk.open(DEVICE, OpenFlags.again(was.flags()), 0);
     if (was.name().isEmpty()) {
@@ -244,6 +247,42 @@ public final class TapAdapter extends DeviceAdapter {
       }
     }
     return fd;
+  }
+
+  private static Tap read(Recorded recorded) {
+    return RecordJson.fromTree(recorded.state(), Tap.class, "the record of " + recorded.fd());
+  }
+
+  /**
+   * A queue that its guest does not use does not tell whose it is, no more than a descriptor that
+   * never was a device's. Beside a device with several queues it is one of that device's.
+   */
+  private static Tap restingQueue(Tap unknown, List<Recorded> all) {
+    Tap owner = null;
+    for (Recorded each : all) {
+      Tap other = read(each);
+      if ((other.kind() & IFF_MULTI_QUEUE) == 0 || (owner != null && owner.name().equals(other.name()))) {
+        continue;
+      }
+      if (owner != null) {
+        return unknown;
+      }
+      owner = other;
+    }
+    return owner == null
+        ? unknown
+        : new Tap(
+            owner.name(),
+            owner.kind() | IFF_DETACH_QUEUE,
+            unknown.flags(),
+            owner.headerBytes(),
+            owner.littleEndian(),
+            owner.sendBuffer(),
+            owner.offloads(),
+            owner.address(),
+            owner.up(),
+            owner.mtu(),
+            owner.bridge());
   }
 
   private static long tryAttach(String name, Tap was, RemoteIoctl queue, ReattachContext context) {
