@@ -41,12 +41,7 @@ class HardwareAdapterTest {
     FileStat stat = new FileStat(6L, 1, CHARACTER_DEVICE, 10L << 32 | 238, 0, 1, 0);
     DescriptorResource resource =
         new DescriptorResource(
-            1,
-            List.of(new RemoteFd(9)),
-            List.of(false),
-            path,
-            stat,
-            new FdInfo(0, 2, List.of()));
+            1, List.of(new RemoteFd(9)), List.of(false), path, stat, new FdInfo(0, 2, List.of()));
     return new HardwareAdapter().claim(resource, new Nothing());
   }
 

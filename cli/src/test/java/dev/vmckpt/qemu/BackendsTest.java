@@ -63,8 +63,7 @@ class BackendsTest {
   void aFolderOfVirtioFs() throws Exception {
     Path shared = Files.createDirectory(folder.resolve("shared"));
     try (Peer backend =
-        backend(
-            "/usr/lib/qemu/virtiofsd", "--socket-path=" + socket(), "-o", "source=" + shared)) {
+        backend("/usr/lib/qemu/virtiofsd", "--socket-path=" + socket(), "-o", "source=" + shared)) {
       refused(
           backend,
           "virtiofsd",

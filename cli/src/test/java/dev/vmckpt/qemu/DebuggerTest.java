@@ -19,13 +19,7 @@ class DebuggerTest {
   void attachesAfterARestoreAndReadsRegisters() throws Exception {
     Vmckpt vmckpt = new Vmckpt(folder);
     int port = Machine.freePort();
-    try (Machine machine =
-        Machine.boot(
-            vmckpt,
-            folder,
-            "-S",
-            "-gdb",
-            "tcp:127.0.0.1:" + port)) {
+    try (Machine machine = Machine.boot(vmckpt, folder, "-S", "-gdb", "tcp:127.0.0.1:" + port)) {
       String before;
       try (Peer gdb = gdb()) {
         gdb.say("target remote 127.0.0.1:" + port + "\nstepi 3\n");

@@ -111,7 +111,10 @@ final class Machine implements AutoCloseable {
     return pid;
   }
 
-  /** The options of a Linux guest with a network card of the network {@code n}, and no test of memory or disk. */
+  /**
+   * The options of a Linux guest with a network card of the network {@code n}, and no test of
+   * memory or disk.
+   */
   static List<String> linux(Path serial, String... parameters) {
     return List.of(
         "-m",

@@ -95,7 +95,8 @@ class ScreensTest {
   private static int spiceLink(SocketChannel client) throws IOException {
     ByteBuffer link = ByteBuffer.allocate(16 + 26).order(java.nio.ByteOrder.LITTLE_ENDIAN);
     link.put("REDQ".getBytes(StandardCharsets.US_ASCII)).putInt(2).putInt(2).putInt(26);
-    // A new connection, the main channel, one word of common capabilities (authentication), none of the channel's.
+    // A new connection, the main channel, one word of common capabilities (authentication), none of
+    // the channel's.
     link.putInt(0).put((byte) 1).put((byte) 0).putInt(1).putInt(0).putInt(18).putInt(1).putInt(0);
     client.write(link.flip());
     ByteBuffer answer = read(client, 20).order(java.nio.ByteOrder.LITTLE_ENDIAN);

@@ -23,8 +23,7 @@ class TapTest {
     try (OwnNetwork network = new OwnNetwork(folder)) {
       Vmckpt vmckpt = new Vmckpt(folder).by(network.enter());
       List<String> options = new ArrayList<>(Machine.linux(folder.resolve("serial")));
-      options.addAll(
-          List.of("-netdev", "tap,id=n,ifname=tap0,script=no,downscript=no,vhost=off"));
+      options.addAll(List.of("-netdev", "tap,id=n,ifname=tap0,script=no,downscript=no,vhost=off"));
       try (Machine machine =
           Machine.boot(vmckpt, folder, network.enter(), options.toArray(new String[0]))) {
         network.run("ip", "link", "set", "tap0", "master", "br0", "up", "mtu", "1400");
@@ -61,13 +60,12 @@ class TapTest {
     }
   }
 
-  /** QEMU ends itself when a queue that its guest begins to use cannot be had. */
   @Test
-  void queuesThatRestAreStillThereWhenTheGuestWantsThem() throws Exception {
+  void severalQueuesOfOneDevice() throws Exception {
     try (OwnNetwork network = new OwnNetwork(folder)) {
       Vmckpt vmckpt = new Vmckpt(folder).by(network.enter());
       List<String> options = new ArrayList<>(Machine.linux(folder.resolve("serial")));
-      // Not yet booted: of two queues the firmware uses one.
+      // Not yet booted: all that the guest will set up is set up after the restore.
       options.addAll(List.of("-S", "-smp", "2"));
       options.addAll(
           List.of("-netdev", "tap,id=n,ifname=tap0,queues=2,script=no,downscript=no,vhost=off"));
@@ -94,8 +92,7 @@ class TapTest {
 
   /** What a snapshot holds of QEMU's end. */
   private static String tap(Run saved) throws Exception {
-    String manifest =
-        Files.readString(Path.of(saved.text("folder"), "manifest.json"));
+    String manifest = Files.readString(Path.of(saved.text("folder"), "manifest.json"));
     int at = manifest.indexOf("\"adapter\":\"tap\"");
     return manifest.substring(at, manifest.indexOf("}}", at));
   }

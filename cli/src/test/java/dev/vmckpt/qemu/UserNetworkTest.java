@@ -32,10 +32,8 @@ class UserNetworkTest {
     try (ServerSocketChannel host = bind(0)) {
       int port = ((InetSocketAddress) host.getLocalAddress()).getPort();
       List<String> options =
-          new ArrayList<>(
-              Machine.linux(serial, "vmckpt.listen=7", "vmckpt.dial=10.0.2.2:" + port));
-      options.addAll(
-          List.of("-netdev", "user,id=n,hostfwd=tcp:127.0.0.1:" + forwarded + "-:7"));
+          new ArrayList<>(Machine.linux(serial, "vmckpt.listen=7", "vmckpt.dial=10.0.2.2:" + port));
+      options.addAll(List.of("-netdev", "user,id=n,hostfwd=tcp:127.0.0.1:" + forwarded + "-:7"));
       try (Machine machine = Machine.boot(vmckpt, folder, options.toArray(new String[0]))) {
         try (SocketChannel call = host.accept()) {
           say(call, "one\n");

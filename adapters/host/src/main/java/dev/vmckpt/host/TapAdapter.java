@@ -261,7 +261,8 @@ public final class TapAdapter extends DeviceAdapter {
     Tap owner = null;
     for (Recorded each : all) {
       Tap other = read(each);
-      if ((other.kind() & IFF_MULTI_QUEUE) == 0 || (owner != null && owner.name().equals(other.name()))) {
+      if ((other.kind() & IFF_MULTI_QUEUE) == 0
+          || (owner != null && owner.name().equals(other.name()))) {
         continue;
       }
       if (owner != null) {

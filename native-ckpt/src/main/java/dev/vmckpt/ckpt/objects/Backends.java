@@ -88,10 +88,7 @@ final class Backends {
   /** The process outside that holds the other end of a UNIX connection; 0 if that is not known. */
   private int holder(SocketFacts socket) {
     UnixDiag.Entry unix = socket.unix();
-    if (unix == null
-        || !unix.hasPeer()
-        || unix.peer() == 0
-        || sockets.containsKey(unix.peer())) {
+    if (unix == null || !unix.hasPeer() || unix.peer() == 0 || sockets.containsKey(unix.peer())) {
       return 0;
     }
     Integer known = holders.get(unix.peer());
