@@ -100,7 +100,7 @@ class ScreensTest {
     link.putInt(0).put((byte) 1).put((byte) 0).putInt(1).putInt(0).putInt(18).putInt(1).putInt(0);
     client.write(link.flip());
     ByteBuffer answer = read(client, 20).order(java.nio.ByteOrder.LITTLE_ENDIAN);
-    assertThat(new String(answer.array(), 0, 4, StandardCharsets.US_ASCII)).isEqualTo("REDQ");
+    assertThat(text(answer).substring(0, 4)).isEqualTo("REDQ");
     return answer.getInt(16);
   }
 
@@ -109,7 +109,7 @@ class ScreensTest {
     assertThat(text(read(client, 12))).startsWith("RFB 003.008");
     send(client, "RFB 003.008\n".getBytes(StandardCharsets.US_ASCII));
     int types = read(client, 1).get(0);
-    assertThat(read(client, types).array()).contains(1);
+    assertThat(bytes(read(client, types))).contains(1);
     send(client, new byte[] {1});
     assertThat(read(client, 4).getInt()).isZero();
     send(client, new byte[] {1});
@@ -124,8 +124,14 @@ class ScreensTest {
     return read(client, pixels * init.get(4) / 8).limit() / (init.get(4) / 8);
   }
 
+  private static byte[] bytes(ByteBuffer buffer) {
+    byte[] bytes = new byte[buffer.limit()];
+    buffer.get(0, bytes);
+    return bytes;
+  }
+
   private static String text(ByteBuffer bytes) {
-    return new String(bytes.array(), StandardCharsets.US_ASCII);
+    return new String(bytes(bytes), StandardCharsets.US_ASCII);
   }
 
   private static void send(SocketChannel client, byte[] bytes) throws IOException {

@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -61,6 +62,7 @@ class TapTest {
   }
 
   @Test
+  @Tag("long")
   void severalQueuesOfOneDevice() throws Exception {
     try (OwnNetwork network = new OwnNetwork(folder)) {
       Vmckpt vmckpt = new Vmckpt(folder).by(network.enter());
