@@ -4,8 +4,8 @@ package dev.vmckpt.qemu;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.vmckpt.qemu.Vmckpt.Run;
+import dev.vmckpt.qmp.Qmp;
 import java.io.RandomAccessFile;
-import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -125,8 +125,8 @@ class BackendsTest {
       assertThat(refused.err())
           .contains(name, "serves a device of the target", "unplug that device");
       assertThat(backend.alive()).isTrue();
-      try (SocketChannel client = machine.monitor()) {
-        assertThat(Qemu.say(client, "{\"execute\":\"query-status\"}")).contains("running");
+      try (Qmp client = machine.monitor()) {
+        assertThat(Qemu.status(client)).contains("running");
         // Who only talks is no such backend.
         assertThat(vmckpt.run("inspect", "" + machine.pid()).out()).contains("lost connection");
       }
@@ -138,8 +138,8 @@ class BackendsTest {
       }
       machine.saveAndKill("without", drops.toArray(new String[0]));
       machine.restore("without");
-      try (SocketChannel client = machine.monitor()) {
-        assertThat(Qemu.say(client, "{\"execute\":\"query-status\"}")).contains("running");
+      try (Qmp client = machine.monitor()) {
+        assertThat(Qemu.status(client)).contains("running");
       }
     }
   }

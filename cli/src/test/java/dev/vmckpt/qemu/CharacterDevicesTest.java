@@ -86,7 +86,7 @@ class CharacterDevicesTest {
     Peer.run("stty", "-F", terminal, "rows", "33", "columns", "77");
     settings = Peer.run("stty", "-a", "-F", terminal);
     Peer at = new Peer(folder, "socat", "-", "OPEN:" + terminal + ",noctty");
-    try (SocketChannel unix = Qemu.connect(server());
+    try (SocketChannel unix = Talk.connect(server());
         SocketChannel tcp = Machine.connect(port);
         at) {
       assertThat(Machine.status(unix)).isEqualTo("running");
@@ -96,8 +96,8 @@ class CharacterDevicesTest {
       Run saved = machine.saveAndKill("base");
       assertThat(saved.text("notes")).doesNotContain("terminal");
       // What clients see is what any server's death shows them.
-      assertThat(Qemu.hungUp(unix)).isTrue();
-      assertThat(Qemu.hungUp(tcp)).isTrue();
+      assertThat(Talk.hungUp(unix)).isTrue();
+      assertThat(Talk.hungUp(tcp)).isTrue();
       at.awaitEnd();
     }
   }
@@ -120,7 +120,7 @@ class CharacterDevicesTest {
   void serversListenAgain() throws Exception {
     Run run = machine.restore("base");
     assertThat(run.text("notes")).contains("hung up");
-    try (SocketChannel unix = Qemu.connect(server());
+    try (SocketChannel unix = Talk.connect(server());
         SocketChannel tcp = Machine.connect(port)) {
       assertThat(Machine.status(unix)).isEqualTo("running");
       assertThat(Machine.status(tcp)).isEqualTo("running");
@@ -145,7 +145,7 @@ class CharacterDevicesTest {
     int other = Machine.freePort();
     machine.restore(
         "base", "--reattach", unixMoved, "--reattach", Machine.movable(refused) + "=" + other);
-    try (SocketChannel unix = Qemu.connect(elsewhere);
+    try (SocketChannel unix = Talk.connect(elsewhere);
         SocketChannel tcp = Machine.connect(other)) {
       assertThat(Machine.status(unix)).isEqualTo("running");
       assertThat(Machine.status(tcp)).isEqualTo("running");
@@ -199,8 +199,8 @@ class CharacterDevicesTest {
         assertThat(Machine.status(byUnix)).isEqualTo("running");
         assertThat(Machine.status(byTcp)).isEqualTo("running");
         client.saveAndKill("client");
-        assertThat(Qemu.hungUp(byUnix)).isTrue();
-        assertThat(Qemu.hungUp(byTcp)).isTrue();
+        assertThat(Talk.hungUp(byUnix)).isTrue();
+        assertThat(Talk.hungUp(byTcp)).isTrue();
       }
       client.restore("client");
       try (SocketChannel byUnix = unix.accept();

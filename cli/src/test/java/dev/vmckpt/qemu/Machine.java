@@ -4,6 +4,7 @@ package dev.vmckpt.qemu;
 import dev.vmckpt.images.Detached;
 import dev.vmckpt.images.Images;
 import dev.vmckpt.qemu.Vmckpt.Run;
+import dev.vmckpt.qmp.Qmp;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -97,8 +98,7 @@ final class Machine implements AutoCloseable {
           if (!Detached.alive(pid)) {
             throw new AssertionError("QEMU ended: " + words());
           }
-          return Files.exists(monitor(folder))
-              && Qemu.status(monitor(folder)).contains("\"status\"");
+          return Files.exists(monitor(folder)) && !Qemu.status(monitor(folder)).isEmpty();
         });
   }
 
@@ -133,7 +133,7 @@ final class Machine implements AutoCloseable {
   }
 
   /** A connection to its monitor. */
-  SocketChannel monitor() throws IOException {
+  Qmp monitor() {
     return Qemu.monitor(monitor(folder));
   }
 
@@ -183,7 +183,7 @@ final class Machine implements AutoCloseable {
   /** Asks the monitor at the other end of a connection whether the guest runs. */
   static String status(SocketChannel channel) throws IOException {
     channel.write(StandardCharsets.UTF_8.encode("info status\n"));
-    String heard = Qemu.hear(channel, "VM status: running");
+    String heard = Talk.hear(channel, "VM status: running");
     Matcher matcher = STATUS.matcher(heard);
     return matcher.find() ? matcher.group(1) : heard;
   }

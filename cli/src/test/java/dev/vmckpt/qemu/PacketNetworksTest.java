@@ -61,15 +61,15 @@ class PacketNetworksTest {
         try (SocketChannel called = server.accept();
             SocketChannel calledUnix = unixServer.accept();
             SocketChannel caller = Machine.connect(listening);
-            SocketChannel callerUnix = Qemu.connect(path)) {
+            SocketChannel callerUnix = Talk.connect(path)) {
           assertThat(gateway(called)).isTrue();
           assertThat(gateway(calledUnix)).isTrue();
           assertThat(gateway(caller)).isTrue();
           assertThat(gateway(callerUnix)).isTrue();
           assertThat(gateway(datagrams.connect(at(local)))).isTrue();
           machine.saveAndKill("base");
-          assertThat(Qemu.hungUp(called)).isTrue();
-          assertThat(Qemu.hungUp(caller)).isTrue();
+          assertThat(Talk.hungUp(called)).isTrue();
+          assertThat(Talk.hungUp(caller)).isTrue();
         }
         // Those that QEMU called it does not call again by itself: that is for the user to say.
         String toServer = "127.0.0.1:" + port(server.getLocalAddress());
@@ -83,7 +83,7 @@ class PacketNetworksTest {
         try (SocketChannel called = server.accept();
             SocketChannel calledUnix = unixServer.accept();
             SocketChannel caller = Machine.connect(listening);
-            SocketChannel callerUnix = Qemu.connect(path)) {
+            SocketChannel callerUnix = Talk.connect(path)) {
           assertThat(gateway(called)).isTrue();
           assertThat(gateway(calledUnix)).isTrue();
           assertThat(gateway(caller)).isTrue();

@@ -37,12 +37,12 @@ class ScreensTest {
             "-vnc",
             "unix:" + path)) {
       try (SocketChannel onPort = Machine.connect(port);
-          SocketChannel onPath = Qemu.connect(path)) {
+          SocketChannel onPath = Talk.connect(path)) {
         assertThat(pixels(onPort)).isPositive();
         assertThat(pixels(onPath)).isPositive();
         machine.saveAndKill("base");
-        assertThat(Qemu.hungUp(onPort)).isTrue();
-        assertThat(Qemu.hungUp(onPath)).isTrue();
+        assertThat(Talk.hungUp(onPort)).isTrue();
+        assertThat(Talk.hungUp(onPath)).isTrue();
       }
       try (ServerSocketChannel taken =
           ServerSocketChannel.open()
@@ -60,7 +60,7 @@ class ScreensTest {
       Run restored = machine.restore("base");
       assertThat(restored.text("notes")).contains("hung up");
       try (SocketChannel onPort = Machine.connect(port);
-          SocketChannel onPath = Qemu.connect(path)) {
+          SocketChannel onPath = Talk.connect(path)) {
         assertThat(pixels(onPort)).isPositive();
         assertThat(pixels(onPath)).isPositive();
       }
@@ -82,7 +82,7 @@ class ScreensTest {
       try (SocketChannel client = Machine.connect(port)) {
         assertThat(spiceLink(client)).isZero();
         machine.saveAndKill("base");
-        assertThat(Qemu.hungUp(client)).isTrue();
+        assertThat(Talk.hungUp(client)).isTrue();
       }
       machine.restore("base");
       try (SocketChannel client = Machine.connect(port)) {

@@ -4,7 +4,7 @@ package dev.vmckpt.qemu;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.vmckpt.qemu.Vmckpt.Run;
-import java.nio.channels.SocketChannel;
+import dev.vmckpt.qmp.Qmp;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -78,8 +78,8 @@ class TapTest {
         network.run("ip", "link", "set", "tap0", "master", "br0", "up");
         machine.saveAndKill("base");
         machine.restore("base");
-        try (SocketChannel monitor = machine.monitor()) {
-          Qemu.say(monitor, "{\"execute\":\"cont\"}");
+        try (Qmp monitor = machine.monitor()) {
+          monitor.execute("cont");
         }
         network.awaitPing(GUEST);
       }

@@ -40,7 +40,7 @@ class UserNetworkTest {
           awaitWords(serial, 0, "heard one");
           awaitHello(forwarded);
           machine.saveAndKill("base");
-          assertThat(Qemu.hungUp(call)).isTrue();
+          assertThat(Talk.hungUp(call)).isTrue();
         }
         long mark = Files.size(serial);
         try (ServerSocketChannel taken = bind(forwarded)) {
@@ -75,7 +75,7 @@ class UserNetworkTest {
         "the guest's hello at port " + port,
         () -> {
           try (SocketChannel call = Machine.connect(port)) {
-            return Qemu.hear(call, "hello").contains("hello");
+            return Talk.hear(call, "hello").contains("hello");
           }
         });
   }
