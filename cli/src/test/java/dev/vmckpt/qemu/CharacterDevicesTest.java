@@ -4,6 +4,8 @@ package dev.vmckpt.qemu;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.vmckpt.qemu.Vmckpt.Run;
+import java.io.IOException;
+import java.net.BindException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.StandardProtocolFamily;
@@ -127,15 +129,24 @@ class CharacterDevicesTest {
     }
   }
 
+  private static boolean tryBind(ServerSocketChannel channel, int port) throws IOException {
+    try {
+      channel.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
+      return true;
+    } catch (BindException taken) {
+      return false;
+    }
+  }
+
   @Test
   void serversWhosePlaceIsTakenGoElsewhere() throws Exception {
     Files.deleteIfExists(server());
     listen(
         ServerSocketChannel.open(StandardProtocolFamily.UNIX)
             .bind(UnixDomainSocketAddress.of(server())));
-    listen(
-        ServerSocketChannel.open()
-            .bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), port)));
+    // Whoever was killed before may take a moment to let go of it.
+    ServerSocketChannel there = listen(ServerSocketChannel.open());
+    Health.await("port " + port, () -> tryBind(there, port));
     Run path = vmckpt.fails(3, "restore", "base");
     assertThat(path.err()).contains(server().toString(), "/another/path");
     Path elsewhere = folder.resolve("elsewhere");
