@@ -5,12 +5,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.time.Duration;
-import java.util.ArrayDeque;
-import java.util.ArrayList;
-import java.util.Deque;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicLong;
@@ -19,14 +14,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * What QMP and the guest agent have in common: a thread that reads, commands that wait for their
  * answers, and an end.
- *
- * <p>At most {@link #MAX_IN_BAND} commands are with the server at a time, the others wait here.
- * QEMU does not read on when its queue is full, and a command out of band could not overtake
- * (qmp-spec, "at most eight in-band commands in flight").
  */
 final class Connection implements Wire.User, AutoCloseable {
-  static final int MAX_IN_BAND = 8;
-
   /** What the other end speaks. */
   enum Dialect {
     /** A greeting, answers with ids, events. */
@@ -47,6 +36,7 @@ final class Connection implements Wire.User, AutoCloseable {
   private final Dialect dialect;
   private final Thread thread;
   private final MessageReader reader;
+  private final Commands commands = new Commands();
   private final Events events = new Events(this);
   private final CompletableFuture<Greeting> greeting = new CompletableFuture<>();
   private final CompletableFuture<QmpException> ended = new CompletableFuture<>();
@@ -54,14 +44,6 @@ final class Connection implements Wire.User, AutoCloseable {
   private final AtomicLong ids = new AtomicLong();
   private volatile boolean connected;
   private volatile boolean skipToSentinel;
-
-  private final Object lock = new Object();
-  // All of these under the lock.
-  private final Deque<Request> inBand = new ArrayDeque<>();
-  private final Deque<Request> outOfBand = new ArrayDeque<>();
-  private final Map<Long, Request> inFlight = new LinkedHashMap<>();
-  private int inBandInFlight;
-  private @Nullable QmpException end;
 
   /**
    * Starts the reader, which connects.
@@ -115,9 +97,7 @@ final class Connection implements Wire.User, AutoCloseable {
 
   /** Whether commands may be submitted; false before any of them fails by the end. */
   boolean isOpen() {
-    synchronized (lock) {
-      return end == null;
-    }
+    return commands.isOpen();
   }
 
   /** Completed with the reason when the connection has ended. */
@@ -133,13 +113,8 @@ final class Connection implements Wire.User, AutoCloseable {
 
   /** What a timeout had better say of the state of the server; empty for nothing. */
   String whyNotYet() {
-    synchronized (lock) {
-      if (inFlight.isEmpty()) {
-        return "";
-      }
-      List<String> names = names(inFlight.values());
-      return "; without an answer: " + String.join(", ", names);
-    }
+    List<String> inFlight = commands.inFlight();
+    return inFlight.isEmpty() ? "" : "; without an answer: " + String.join(", ", inFlight);
   }
 
   /**
@@ -177,46 +152,22 @@ final class Connection implements Wire.User, AutoCloseable {
   }
 
   private Pending<JsonNode> submit(Request request) {
-    synchronized (lock) {
-      if (end != null) {
-        throw end.again();
-      }
-      (request.isInBand() ? inBand : outOfBand).add(request);
-    }
+    commands.add(request);
     wire.wake();
-    return new Pending<>(request.command(), request.answer(), this, () -> withdraw(request));
-  }
-
-  /** Of one that was sent the place in the server's queue is taken until the answer comes. */
-  private void withdraw(Request request) {
-    synchronized (lock) {
-      inBand.remove(request);
-      outOfBand.remove(request);
-    }
+    return new Pending<>(
+        request.command(), request.answer(), this, () -> commands.withdraw(request));
   }
 
   @Override
   public byte @Nullable [] toSend() {
-    synchronized (lock) {
-      Request next = outOfBand.poll();
-      if (next == null && inBandInFlight < MAX_IN_BAND) {
-        next = inBand.poll();
-      }
-      if (next == null) {
-        return null;
-      }
-      if (next.kind() == Request.Kind.SENTINEL) {
-        // Whatever the agent still had to say is passed over with everything before the sentinel.
-        inFlight.clear();
-        inBandInFlight = 0;
-        skipToSentinel = true;
-      }
-      inFlight.put(next.id(), next);
-      if (next.isInBand()) {
-        inBandInFlight++;
-      }
-      return next.line();
+    Request next = commands.next();
+    if (next == null) {
+      return null;
     }
+    if (next.kind() == Request.Kind.SENTINEL) {
+      skipToSentinel = true;
+    }
+    return next.line();
   }
 
   private void run() {
@@ -245,43 +196,14 @@ final class Connection implements Wire.User, AutoCloseable {
   }
 
   private QmpException closed(String what, @Nullable Throwable cause) {
-    synchronized (lock) {
-      return new QmpClosedException(peer + " " + what, names(inFlight.values()), cause);
-    }
-  }
-
-  private static List<String> names(Iterable<Request> requests) {
-    List<String> names = new ArrayList<>();
-    for (Request each : requests) {
-      names.add(each.command());
-    }
-    return List.copyOf(names);
-  }
-
-  /** From here on nothing is submitted; returns the first reason. */
-  private QmpException end(QmpException reason) {
-    synchronized (lock) {
-      if (end == null) {
-        end = reason;
-      }
-      return end;
-    }
+    return new QmpClosedException(peer + " " + what, commands.inFlight(), cause);
   }
 
   /** Tells everybody who waits. Called any number of times; the first reason stands. */
   private void finish(QmpException reason) {
-    QmpException why = end(reason);
-    List<Request> lost = new ArrayList<>();
-    synchronized (lock) {
-      lost.addAll(inFlight.values());
-      lost.addAll(outOfBand);
-      lost.addAll(inBand);
-      inFlight.clear();
-      outOfBand.clear();
-      inBand.clear();
-    }
+    QmpException why = commands.end(reason);
     greeting.completeExceptionally(why);
-    for (Request each : lost) {
+    for (Request each : commands.drain()) {
       each.answer().completeExceptionally(why);
     }
     events.end(why);
@@ -316,7 +238,7 @@ final class Connection implements Wire.User, AutoCloseable {
     if (value == null && !(error.path("class").isTextual() && error.path("desc").isTextual())) {
       throw new IllegalArgumentException("an error without class or desc");
     }
-    Request request = asked(message.get("id"), value);
+    Request request = commands.answered(message.get("id"), value);
     if (request == null) {
       if (dialect == Dialect.QMP) {
         throw new IllegalArgumentException("an answer to what nobody asked");
@@ -333,40 +255,12 @@ final class Connection implements Wire.User, AutoCloseable {
     }
   }
 
-  private @Nullable Request asked(@Nullable JsonNode id, @Nullable JsonNode value) {
-    synchronized (lock) {
-      Request request = null;
-      if (id == null) {
-        request = asked(value);
-      } else if (id.isIntegralNumber() && id.canConvertToLong()) {
-        request = inFlight.get(id.longValue());
-      }
-      if (request != null) {
-        inFlight.remove(request.id());
-        inBandInFlight -= request.isInBand() ? 1 : 0;
-      }
-      return request;
-    }
-  }
-
-  /** Without an id it answers the only command that has none: so do old guest agents. */
-  private @Nullable Request asked(@Nullable JsonNode value) {
-    if (inFlight.size() != 1) {
-      return null;
-    }
-    Request only = inFlight.values().iterator().next();
-    // Before it gets to our number an agent has to answer others, and to complain of the sentinel.
-    boolean ours =
-        only.kind() != Request.Kind.SENTINEL || (value != null && value.asLong(-1) == only.id());
-    return ours ? only : null;
-  }
-
   /** Ends the connection and its thread. Called any number of times, on any thread. */
   @Override
   public void close() {
     QmpException why = closed("was closed on this side", null);
     // Before the reader finds its channel closed, and takes that for a hang-up.
-    end(why);
+    commands.end(why);
     wire.close();
     // Not left to the reader, whom a listener may keep busy.
     finish(why);
