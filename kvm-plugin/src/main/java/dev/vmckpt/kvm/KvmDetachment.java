@@ -44,8 +44,10 @@ final class KvmDetachment implements Detachment {
   private final MsrsSeen seen;
   private final List<VcpuImage> recordedVcpus = new ArrayList<>();
 
-  /** The mappings as they were at the beginning of the pause, if nothing ran since. */
-  private @Nullable RunMappings settledMappings;
+  /** What was parsed last. */
+  private String maps = "";
+
+  private RunMappings mappings = RunMappings.parse(maps);
 
   /**
    * @param prepared what is asked in the pause; null if there is no vm
@@ -61,10 +63,16 @@ final class KvmDetachment implements Detachment {
   @Override
   public void settle(SettleContext context) {
     if (!machine.vcpus().isEmpty()) {
-      RunMappings now = RunMappings.parse(context.maps());
-      boolean ran = Settling.settle(machine.vcpus(), now, context, pid, SETTLE_LIMIT_MILLIS);
-      settledMappings = ran ? null : now;
+      Settling.settle(machine.vcpus(), mappings(context.maps()), context, pid, SETTLE_LIMIT_MILLIS);
     }
+  }
+
+  private RunMappings mappings(String now) {
+    if (!now.equals(maps)) {
+      mappings = RunMappings.parse(now);
+      maps = now;
+    }
+    return mappings;
   }
 
   @Override
@@ -98,13 +106,12 @@ final class KvmDetachment implements Detachment {
       RecordContext context, DescriptorResource vm, Prepared ready, List<Recorded> all) {
     RemoteTask lodger = context.lodger();
     Map<String, byte[]> groups = new LinkedHashMap<>(ready.vm());
-    RunMappings settled = settledMappings;
-    RunMappings mappings = settled == null ? RunMappings.of(pid) : settled;
+    RunMappings now = mappings(context.maps());
     machine
         .vcpus()
         .forEach(
             (id, vcpu) -> {
-              byte[] pages = runPages(lodger, mappings.byVcpu().get(id));
+              byte[] pages = runPages(lodger, now.byVcpu().get(id));
               VcpuImage image = new VcpuImage(id, ready.vcpu(id), pages);
               recordedVcpus.add(image);
               all.add(recorded(context, vcpu, "vcpu " + id, KvmImage.of(image)));

@@ -14,7 +14,10 @@ public interface SettleContext {
   /** The task that {@link DetachContext#lodger} gave. */
   RemoteTask lodger();
 
-  /** The text of {@code /proc/PID/maps} as it is now, without areas of ours. */
+  /**
+   * The text of {@code /proc/PID/maps}, without areas of ours, read before the target was stopped.
+   * If it is another one by now, the snapshot is begun anew as soon as all have settled.
+   */
   String maps();
 
   /**
