@@ -11,6 +11,7 @@ import dev.vmckpt.spi.ClaimContext;
 import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.DetachContext;
 import dev.vmckpt.spi.Detachment;
+import dev.vmckpt.spi.DiskKeeper;
 import dev.vmckpt.spi.FdInfo;
 import dev.vmckpt.spi.FileCloner;
 import dev.vmckpt.spi.FileStat;
@@ -24,6 +25,7 @@ import dev.vmckpt.spi.remote.RemoteTask;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.channels.ByteChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -239,6 +241,11 @@ final class AdapterKit implements AutoCloseable {
       }
 
       @Override
+      public List<DiskKeeper> keepers() {
+        return List.of();
+      }
+
+      @Override
       public void announce(String message) {
         announced.add(message);
       }
@@ -274,6 +281,11 @@ final class AdapterKit implements AutoCloseable {
       @Override
       public RemoteTask husk() {
         return process;
+      }
+
+      @Override
+      public ByteChannel pull(RemoteFd fd) {
+        throw new AssertionError("nobody talks to a husk here");
       }
 
       @Override

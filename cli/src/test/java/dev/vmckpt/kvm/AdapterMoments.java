@@ -11,6 +11,7 @@ import dev.vmckpt.spi.ClaimContext;
 import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.DetachContext;
 import dev.vmckpt.spi.Detachment;
+import dev.vmckpt.spi.DiskKeeper;
 import dev.vmckpt.spi.ExamineContext;
 import dev.vmckpt.spi.FdInfo;
 import dev.vmckpt.spi.FileCloner;
@@ -26,6 +27,7 @@ import dev.vmckpt.spi.remote.RemoteFd;
 import dev.vmckpt.spi.remote.RemoteTask;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.channels.ByteChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -183,6 +185,11 @@ final class AdapterMoments implements AutoCloseable {
       }
 
       @Override
+      public List<DiskKeeper> keepers() {
+        return List.of();
+      }
+
+      @Override
       public void announce(String message) {
         notes.add(message);
       }
@@ -255,6 +262,11 @@ final class AdapterMoments implements AutoCloseable {
       @Override
       public RemoteTask husk() {
         return task;
+      }
+
+      @Override
+      public ByteChannel pull(RemoteFd fd) {
+        throw new AssertionError("nobody talks to a husk here");
       }
 
       @Override

@@ -19,6 +19,8 @@ import dev.vmckpt.spi.Reattached;
 import dev.vmckpt.spi.Reattachment;
 import dev.vmckpt.spi.RecordContext;
 import dev.vmckpt.spi.Recorded;
+import dev.vmckpt.spi.Visit;
+import dev.vmckpt.spi.VisitContext;
 import dev.vmckpt.spi.RestartedContext;
 import dev.vmckpt.spi.SettleContext;
 import dev.vmckpt.spi.error.Refusal;
@@ -63,6 +65,16 @@ public final class TerminalsAdapter implements Adapter {
   @Override
   public List<String> before() {
     return List.of();
+  }
+
+  @Override
+  public boolean last() {
+    return false;
+  }
+
+  @Override
+  public Optional<Visit> visit(VisitContext context) {
+    return Optional.empty();
   }
 
   @Override

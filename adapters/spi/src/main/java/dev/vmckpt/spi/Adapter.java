@@ -28,6 +28,18 @@ public interface Adapter {
   /** The names of the adapters that must run after this one on the way in; usually empty. */
   List<String> before();
 
+  /** Whether it runs behind all others on the way in, as what it brings to rest is not to wait. */
+  boolean last();
+
+  /**
+   * Meets the outside of a target before its resources are listed: a connection that is opened here
+   * is among them. The target runs, and nothing of it may be changed that {@link Visit#close} does
+   * not undo.
+   *
+   * @return empty when there is nothing to be opened
+   */
+  Optional<Visit> visit(VisitContext context);
+
   /**
    * Says whether it carries a resource; the target runs and must not be touched.
    *

@@ -3,6 +3,7 @@ package dev.vmckpt.spi;
 
 import dev.vmckpt.spi.remote.RemoteFd;
 import dev.vmckpt.spi.remote.RemoteTask;
+import java.nio.channels.ByteChannel;
 import java.nio.file.Path;
 import java.util.Map;
 
@@ -17,6 +18,12 @@ public interface ReattachContext {
    * @return where it is now
    */
   RemoteFd park(RemoteFd fd);
+
+  /**
+   * An open file of the husk as a channel of ours: what is written to it over there can be read
+   * here. The caller closes it.
+   */
+  ByteChannel pull(RemoteFd fd);
 
   /** The folder of the snapshot; nothing in it may be changed. */
   Path snapshot();
