@@ -73,7 +73,7 @@ class PromptsTest {
       press(key);
       Health.await("an echo of " + key, () -> Files.size(serial) > before);
     }
-    awaitWord(serial, mark, "\r\nhi\r\n");
+    awaitWord(serial, mark, "\n\rhi\n\r");
     awaitWord(serial, mark, "grub> ");
   }
 

@@ -113,15 +113,21 @@ public final class KvmAdapter implements Adapter {
     MachineFinder finder = finders.get();
     List<SlotImage> slots =
         finder.slots(lodger, vm.fd(), context.pid(), facts.hints(), KvmAdapter::notForALook);
-    List<Finding> findings = new ArrayList<>(Examination.of(machine, facts, slots, lodger));
+    List<SlotImage> placed = new ArrayList<>();
+    List<Finding> wired = new ArrayList<>();
     List<RemoteFd> eventFds = EventFds.of(context.pid());
-    // A guest that runs would miss what is taken off for a moment.
+    // Where neighbours lie is a guess before that; and a guest that runs would miss what is taken
+    // off for a moment.
     context.frozen(
-        () ->
-            findings.addAll(
-                Examination.ofEventFds(
-                    finder.irqFds(lodger, vm.fd(), eventFds, facts.irqFds()),
-                    finder.ioEventFds(lodger, vm.fd(), eventFds, facts.ioEventFds()))));
+        () -> {
+          placed.addAll(finder.confirm(lodger, vm.fd()).orElse(slots));
+          wired.addAll(
+              Examination.ofEventFds(
+                  finder.irqFds(lodger, vm.fd(), eventFds, facts.irqFds()),
+                  finder.ioEventFds(lodger, vm.fd(), eventFds, facts.ioEventFds())));
+        });
+    List<Finding> findings = new ArrayList<>(Examination.of(machine, facts, placed, lodger));
+    findings.addAll(wired);
     return findings;
   }
 

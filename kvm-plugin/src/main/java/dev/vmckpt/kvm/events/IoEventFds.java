@@ -48,7 +48,7 @@ public final class IoEventFds {
   private static final int FEW = 64;
 
   /** How many such windows. */
-  private static final int AT_ONCE = CallBatch.CALLS / FEW;
+  private static final int AT_ONCE = CallBatch.CALLS / (2 * FEW);
 
   static final int IOEVENTFD_BYTES = 64;
   private static final int ADDRESS_OFFSET = 8;
@@ -153,9 +153,9 @@ public final class IoEventFds {
   }
 
   private void run(IoEventFdSweep sweep, CallBatch batch, List<IoEventFdImage> found) {
-    batch.run();
+    // What is taken off is put back even if we die.
+    batch.runThrough();
     for (IoEventFdSweep.Hit hit : sweep.hits(batch)) {
-      putBack(hit.fd(), hit.place());
       found.add(image(hit.fd(), hit.place()));
     }
   }

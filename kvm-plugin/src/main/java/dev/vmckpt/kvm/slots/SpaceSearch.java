@@ -55,6 +55,7 @@ final class SpaceSearch {
   private final Set<Sweep> swept = new HashSet<>();
   private List<Range> runs;
   private boolean thorough;
+  private boolean wary;
 
   /**
    * @param runs what is occupied, roughly, without the peg
@@ -99,6 +100,7 @@ final class SpaceSearch {
         || continued()
         || anchored(likely, differences)
         || anchored(all, sizes)
+        || becameWary()
         || sweep(ofPlaces(COARSE, uncovered(), sizes))
         || sweep(ofPlaces(COARSE, uncovered(), differences))
         || sweep(ofSizes(COARSE))) {
@@ -115,6 +117,13 @@ final class SpaceSearch {
         || sweep(ofPlaces(List.of(SlotCalls.PAGE), uncovered(), smallSizes()));
   }
 
+  /** From now on no range counts as taken; whether that is new. */
+  private boolean becameWary() {
+    boolean before = wary;
+    wary = true;
+    return !before;
+  }
+
   /** Steps by pages; the sizes first if there may be one range for each slot. */
   private boolean finely(Collection<Long> sizes) {
     List<Sweep> sweeps = ofPlaces(FINE, uncovered(), sizes);
@@ -125,8 +134,15 @@ final class SpaceSearch {
     return sweep(sweeps);
   }
 
-  /** What is occupied and not all of it by one of the slots found so far, as far as is known. */
+  /**
+   * What is occupied and not all of it by one of the slots found so far, as far as is known: a slot
+   * that has the size of a range may be a part of another. A PC of 6 GiB has 3 of them below the
+   * fourth GiB, cut into several slots, and 3 above, where firmware lies at their side.
+   */
   private List<Range> untaken() {
+    if (wary) {
+      return runs;
+    }
     Map<Long, Integer> found = new HashMap<>();
     quest.found().forEach(each -> found.merge(each.bytes(), 1, Integer::sum));
     Map<Long, Integer> occupied = new HashMap<>();
