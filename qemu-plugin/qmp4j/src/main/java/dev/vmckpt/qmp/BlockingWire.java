@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class BlockingWire implements Wire {
   private static final int BUFFER_BYTES = 64 << 10;
+  private static final long ENDING_MILLIS = 2_000;
 
   private final ReadableByteChannel in;
   private final WritableByteChannel out;
@@ -50,6 +51,16 @@ final class BlockingWire implements Wire {
       throwUnlessClosed(e);
     } finally {
       close();
+      awaitEnd(writer);
+    }
+  }
+
+  /** So that whoever waits for the reader has waited for both. */
+  private static void awaitEnd(Thread writer) {
+    try {
+      writer.join(ENDING_MILLIS);
+    } catch (InterruptedException e) {
+      // This thread ends as well.
     }
   }
 

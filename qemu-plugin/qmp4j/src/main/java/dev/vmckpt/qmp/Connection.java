@@ -8,11 +8,11 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
-import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,18 +26,31 @@ import org.jspecify.annotations.Nullable;
 final class Connection implements Wire.User, AutoCloseable {
   static final int MAX_IN_BAND = 8;
 
+  /** What the other end speaks. */
+  enum Dialect {
+    /** A greeting, answers with ids, events. */
+    QMP,
+    /**
+     * No greeting and no events; sentinels; answers without ids from old agents, and answers to
+     * clients who were there before.
+     */
+    GUEST_AGENT
+  }
+
   private static final Duration ENDING = Duration.ofSeconds(5);
 
   private final String peer;
   private final QmpOptions options;
   private final Wire wire;
   private final boolean local;
+  private final Dialect dialect;
   private final Thread thread;
   private final MessageReader reader;
   private final Events events = new Events(this);
   private final CompletableFuture<Greeting> greeting = new CompletableFuture<>();
   private final CompletableFuture<QmpException> ended = new CompletableFuture<>();
 
+  private final AtomicLong ids = new AtomicLong();
   private volatile boolean connected;
   private volatile boolean skipToSentinel;
 
@@ -47,20 +60,21 @@ final class Connection implements Wire.User, AutoCloseable {
   private final Deque<Request> outOfBand = new ArrayDeque<>();
   private final Map<Long, Request> inFlight = new LinkedHashMap<>();
   private int inBandInFlight;
-  private long lastId;
   private @Nullable QmpException end;
 
   /**
    * Starts the reader, which connects.
    *
+   * @param dialect what the other end speaks
    * @param local whether the other end is on this host, so that only its being busy takes time
    */
-  Connection(String peer, Wire wire, boolean local, QmpOptions options) {
+  Connection(String peer, Wire wire, boolean local, Dialect dialect, QmpOptions options) {
     this.peer = peer;
     this.wire = wire;
     this.local = local;
+    this.dialect = dialect;
     this.options = options;
-    this.reader = new MessageReader(options.limits());
+    this.reader = new MessageReader(options.limits(), dialect == Dialect.GUEST_AGENT);
     this.thread = new Thread(this::run, "qmp " + peer);
     thread.setDaemon(true);
     thread.start();
@@ -83,8 +97,7 @@ final class Connection implements Wire.User, AutoCloseable {
     if (!connected && !local) {
       return new QmpTimeoutException(peer + ": not connected within " + deadline, timeout);
     }
-    // The kernel of a UNIX socket keeps a second client waiting, a third one it does not even let
-    // in.
+    // The kernel of a UNIX socket keeps a few clients waiting; more of them it does not let in.
     return new QmpBusyException(
         peer
             + (connected ? ": connected, but not greeted within " : ": not let in within ")
@@ -128,21 +141,21 @@ final class Connection implements Wire.User, AutoCloseable {
    * @throws QmpException if the connection has ended
    */
   Pending<JsonNode> submit(String command, ObjectNode arguments, Request.Kind kind) {
-    CompletableFuture<JsonNode> answer = new CompletableFuture<>();
-    Request request;
+    long id = ids.incrementAndGet();
+    String verb = kind == Request.Kind.OUT_OF_BAND ? "exec-oob" : "execute";
+    byte[] line = MessageWriter.command(verb, command, arguments, id);
+    if (kind == Request.Kind.SENTINEL) {
+      line = MessageWriter.afterSentinel(line);
+    }
+    Request request = new Request(id, command, kind, line, new CompletableFuture<>());
     synchronized (lock) {
       if (end != null) {
         throw end.again();
       }
-      long id = ++lastId;
-      byte[] line =
-          MessageWriter.command(
-              kind == Request.Kind.OUT_OF_BAND ? "exec-oob" : "execute", command, arguments, id);
-      request = new Request(id, command, kind, line, answer);
       (request.isInBand() ? inBand : outOfBand).add(request);
     }
     wire.wake();
-    return new Pending<>(command, answer, this, () -> withdraw(request));
+    return new Pending<>(command, request.answer(), this, () -> withdraw(request));
   }
 
   /** Of one that was sent the place in the server's queue is taken until the answer comes. */
@@ -163,12 +176,15 @@ final class Connection implements Wire.User, AutoCloseable {
       if (next == null) {
         return null;
       }
+      if (next.kind() == Request.Kind.SENTINEL) {
+        // Whatever the agent still had to say is passed over with everything before the sentinel.
+        inFlight.clear();
+        inBandInFlight = 0;
+        skipToSentinel = true;
+      }
       inFlight.put(next.id(), next);
       if (next.isInBand()) {
         inBandInFlight++;
-      }
-      if (next.kind() == Request.Kind.SENTINEL) {
-        skipToSentinel = true;
       }
       return next.line();
     }
@@ -187,15 +203,13 @@ final class Connection implements Wire.User, AutoCloseable {
               null);
     } catch (QmpProtocolException e) {
       why = e;
-    } catch (IOException e) {
-      String text = e.getMessage() == null ? e.toString() : e.getMessage();
+    } catch (IOException | RuntimeException | Error e) {
+      // Whatever it was, whoever waits must learn of it.
+      String text = e instanceof IOException && e.getMessage() != null ? e.getMessage() : "" + e;
       why =
           connected
               ? closed("broke off: " + text, e)
               : new QmpConnectException("cannot connect to " + peer + ": " + text, e);
-    } catch (RuntimeException | Error e) {
-      // Whoever waits must learn of it, whatever it was.
-      why = closed("given up: " + e, e);
     }
     wire.close();
     finish(why);
@@ -215,15 +229,21 @@ final class Connection implements Wire.User, AutoCloseable {
     return List.copyOf(names);
   }
 
-  /** The first reason stands. */
-  private void finish(QmpException reason) {
-    QmpException why;
-    List<Request> lost = new ArrayList<>();
+  /** From here on nothing is submitted; returns the first reason. */
+  private QmpException end(QmpException reason) {
     synchronized (lock) {
       if (end == null) {
         end = reason;
       }
-      why = end;
+      return end;
+    }
+  }
+
+  /** Tells everybody who waits. Called any number of times; the first reason stands. */
+  private void finish(QmpException reason) {
+    QmpException why = end(reason);
+    List<Request> lost = new ArrayList<>();
+    synchronized (lock) {
       lost.addAll(inFlight.values());
       lost.addAll(outOfBand);
       lost.addAll(inBand);
@@ -267,56 +287,53 @@ final class Connection implements Wire.User, AutoCloseable {
   }
 
   private void answer(ObjectNode message) {
-    Request request = asked(message.path("id"));
     JsonNode value = message.get("return");
-    if (value != null) {
-      request.answer().complete(value);
-      return;
-    }
     JsonNode error = message.path("error");
-    request
-        .answer()
-        .completeExceptionally(
-            new QmpErrorException(
-                request.command(),
-                error.path("class").asText(),
-                error.path("desc").asText(),
-                null));
-  }
-
-  private Request asked(JsonNode id) {
-    synchronized (lock) {
-      Request request = id.isMissingNode() ? onlyOne() : inFlight.remove(id.asLong(-1));
-      if (request == null) {
+    if (value == null && !(error.path("class").isTextual() && error.path("desc").isTextual())) {
+      throw new IllegalArgumentException("an error without class or desc");
+    }
+    Request request = asked(message.get("id"));
+    if (request == null) {
+      if (dialect == Dialect.QMP) {
         throw new IllegalArgumentException("an answer to what nobody asked");
       }
-      if (request.isInBand()) {
+    } else if (value != null) {
+      request.answer().complete(value);
+    } else {
+      String errorClass = error.path("class").textValue();
+      String description = error.path("desc").textValue();
+      request
+          .answer()
+          .completeExceptionally(
+              new QmpErrorException(request.command(), errorClass, description, null));
+    }
+  }
+
+  /** Without an id it answers the only command that has none: so do old guest agents. */
+  private @Nullable Request asked(@Nullable JsonNode id) {
+    synchronized (lock) {
+      Request request = null;
+      if (id == null && inFlight.size() == 1) {
+        request = inFlight.remove(inFlight.keySet().iterator().next());
+      } else if (id != null && id.isIntegralNumber() && id.canConvertToLong()) {
+        request = inFlight.remove(id.longValue());
+      }
+      if (request != null && request.isInBand()) {
         inBandInFlight--;
       }
       return request;
     }
   }
 
-  /** Old guest agents do not repeat the id. */
-  private @Nullable Request onlyOne() {
-    if (inFlight.size() != 1) {
-      return null;
-    }
-    Iterator<Request> each = inFlight.values().iterator();
-    Request request = each.next();
-    each.remove();
-    return request;
-  }
-
   /** Ends the connection and its thread. Called any number of times, on any thread. */
   @Override
   public void close() {
-    synchronized (lock) {
-      if (end == null) {
-        end = new QmpClosedException(peer + ": closed", names(inFlight.values()), null);
-      }
-    }
+    QmpException why = closed("was closed on this side", null);
+    // Before the reader finds its channel closed, and takes that for a hang-up.
+    end(why);
     wire.close();
+    // Not left to the reader, whom a listener may keep busy.
+    finish(why);
     if (Thread.currentThread() == thread) {
       return;
     }

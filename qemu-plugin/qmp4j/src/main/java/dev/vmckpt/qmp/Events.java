@@ -89,8 +89,8 @@ public final class Events {
   /**
    * The next event of a name that fulfils a condition, from now on.
    *
-   * @param condition is tested on the reader: it must return soon and must not wait; what it throws
-   *     fails the pending event
+   * @param condition is tested on the reader: it must return soon and must not wait. If it throws,
+   *     waiting for the event throws {@link IllegalStateException} with that as its cause.
    */
   public Pending<QmpEvent> expect(String name, Predicate<? super QmpEvent> condition) {
     Expected one = new Expected(name, condition);

@@ -34,18 +34,25 @@ public record Greeting(
   static Greeting of(JsonNode qmp) {
     JsonNode version = qmp.path("version").path("qemu");
     JsonNode offered = qmp.path("capabilities");
-    if (!version.isObject() || !offered.isArray()) {
-      throw new IllegalArgumentException("a greeting without version or capabilities");
+    if (!offered.isArray()) {
+      throw new IllegalArgumentException("a greeting without capabilities");
     }
     Set<String> capabilities = new LinkedHashSet<>();
     for (JsonNode each : offered) {
       capabilities.add(each.asText());
     }
     return new Greeting(
-        version.path("major").asInt(),
-        version.path("minor").asInt(),
-        version.path("micro").asInt(),
+        number(version, "major"),
+        number(version, "minor"),
+        number(version, "micro"),
         qmp.path("version").path("package").asText().strip(),
         capabilities);
+  }
+
+  private static int number(JsonNode version, String part) {
+    if (!version.path(part).isInt()) {
+      throw new IllegalArgumentException("a greeting without the version's " + part);
+    }
+    return version.path(part).intValue();
   }
 }

@@ -31,6 +31,7 @@ final class MessageReader {
   static final byte SENTINEL = (byte) 0xff;
 
   private final Limits limits;
+  private final boolean sentinels;
   private final JsonFactory factory;
   private final Excerpt excerpt = new Excerpt();
   private final TreeBuilder tree = new TreeBuilder();
@@ -40,8 +41,15 @@ final class MessageReader {
   private long tokens;
   private boolean skipping;
 
-  MessageReader(Limits limits) {
+  /**
+   * At the beginning of a stream.
+   *
+   * @param sentinels whether the other end may send sentinels: what is read of a message is
+   *     forgotten at one, for the other end has begun anew
+   */
+  MessageReader(Limits limits, boolean sentinels) {
     this.limits = limits;
+    this.sentinels = sentinels;
     this.factory =
         JsonFactory.builder()
             .streamReadConstraints(
@@ -63,12 +71,20 @@ final class MessageReader {
   void feed(byte[] chunk, int from, int to, Consumer<ObjectNode> sink) {
     int at = from;
     while (at < to) {
-      if (skipping) {
-        at = afterSentinel(chunk, at, to);
-      } else if (parser == null && isSpace(chunk[at])) {
+      int sentinel = sentinels ? nextSentinel(chunk, at, to) : to;
+      while (at < sentinel) {
+        if (skipping) {
+          at = sentinel;
+        } else if (parser == null && isSpace(chunk[at])) {
+          at++;
+        } else {
+          at = parse(chunk, at, sentinel, sink);
+        }
+      }
+      if (sentinel < to) {
+        reset();
+        skipping = false;
         at++;
-      } else {
-        at = parse(chunk, at, to, sink);
       }
     }
   }
@@ -84,14 +100,12 @@ final class MessageReader {
     return parser == null ? null : excerpt.toString();
   }
 
-  private int afterSentinel(byte[] chunk, int from, int to) {
-    for (int i = from; i < to; i++) {
-      if (chunk[i] == SENTINEL) {
-        skipping = false;
-        return i + 1;
-      }
+  private static int nextSentinel(byte[] chunk, int from, int to) {
+    int at = from;
+    while (at < to && chunk[at] != SENTINEL) {
+      at++;
     }
-    return to;
+    return at;
   }
 
   private static boolean isSpace(byte b) {

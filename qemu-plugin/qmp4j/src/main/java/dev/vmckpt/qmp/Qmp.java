@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A connection to a QEMU's monitor, or to that of any other program that speaks QMP, such as
@@ -31,6 +32,7 @@ public final class Qmp implements AutoCloseable {
   private final Connection connection;
   private final Greeting greeting;
   private final boolean outOfBand;
+  private volatile @Nullable Schema schema;
 
   private Qmp(Connection connection, Greeting greeting, boolean outOfBand) {
     this.connection = connection;
@@ -62,7 +64,7 @@ public final class Qmp implements AutoCloseable {
    * @throws QmpInterruptedException if the calling thread is interrupted before or while it waits
    */
   public static Qmp connect(SocketAddress address, QmpOptions options) {
-    return negotiate(Transports.to(address, options), options);
+    return negotiate(Transports.to(address, Connection.Dialect.QMP, options), options);
   }
 
   /**
@@ -76,7 +78,7 @@ public final class Qmp implements AutoCloseable {
    * @throws QmpException as {@link #connect(SocketAddress, QmpOptions)} does
    */
   public static Qmp adopt(ByteChannel connected, QmpOptions options) {
-    return negotiate(Transports.over(connected, options), options);
+    return negotiate(Transports.over(connected, Connection.Dialect.QMP, options), options);
   }
 
   /**
@@ -87,7 +89,7 @@ public final class Qmp implements AutoCloseable {
    * @throws QmpException as {@link #connect(SocketAddress, QmpOptions)} does
    */
   public static Qmp open(Path device, QmpOptions options) {
-    return negotiate(Transports.open(device, options), options);
+    return negotiate(Transports.open(device, Connection.Dialect.QMP, options), options);
   }
 
   private static Qmp negotiate(Connection connection, QmpOptions options) {
@@ -182,7 +184,7 @@ public final class Qmp implements AutoCloseable {
    * @throws IllegalArgumentException as {@link #execute(String, Consumer, Duration)} does
    */
   public Pending<JsonNode> submit(String command, Consumer<? super ObjectNode> arguments) {
-    return connection.submit(command, fill(arguments), Request.Kind.IN_BAND);
+    return connection.submit(command, Arguments.of(arguments), Request.Kind.IN_BAND);
   }
 
   /**
@@ -219,13 +221,21 @@ public final class Qmp implements AutoCloseable {
       throw new UnsupportedOperationException(
           command + ": out-of-band execution is not enabled at " + connection.peer());
     }
-    return connection.submit(command, fill(arguments), Request.Kind.OUT_OF_BAND);
+    return connection.submit(command, Arguments.of(arguments), Request.Kind.OUT_OF_BAND);
   }
 
-  private static ObjectNode fill(Consumer<? super ObjectNode> arguments) {
-    ObjectNode object = JsonNodeFactory.instance.objectNode();
-    arguments.accept(object);
-    return object;
+  /**
+   * What this server knows, by {@code query-qmp-schema}: two hundred kilobytes, asked for once.
+   *
+   * @throws QmpException as {@link #execute(String, Consumer, Duration)} does
+   */
+  public Schema schema() {
+    Schema known = schema;
+    if (known == null) {
+      known = Schema.of(execute("query-qmp-schema"));
+      schema = known;
+    }
+    return known;
   }
 
   private static JsonNode await(Pending<JsonNode> answer, Duration timeout) {
