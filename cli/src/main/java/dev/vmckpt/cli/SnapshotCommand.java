@@ -13,6 +13,7 @@ import dev.vmckpt.store.Stored;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
@@ -88,6 +89,14 @@ final class SnapshotCommand extends AbstractCommand {
           "Do not rehearse on a throwaway process first: done sooner, with a longer pause.")
   boolean noRehearsal;
 
+  @Option(
+      names = "--qmp",
+      paramLabel = "PLACE",
+      description =
+          "Where QEMU's monitor is that stops the guest for the pause: a path, tcp:HOST:PORT, or"
+              + " none to do without. By itself the one on QEMU's command line is found.")
+  @Nullable String qmp;
+
   SnapshotCommand(Session session) {
     super(session);
   }
@@ -104,7 +113,12 @@ final class SnapshotCommand extends AbstractCommand {
           checkpointer()
               .snapshot(
                   new SnapshotRequest(
-                      pid, draft.folder(), Set.copyOf(drops), capture.method, !noRehearsal),
+                      pid,
+                      draft.folder(),
+                      Set.copyOf(drops),
+                      capture.method,
+                      !noRehearsal,
+                      qmp == null ? Map.of() : Map.of("qmp", qmp)),
                   progress);
       stored = draft.commit(captured, Version.number(), progress);
     }

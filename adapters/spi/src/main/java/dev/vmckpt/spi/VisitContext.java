@@ -16,8 +16,7 @@ public interface VisitContext {
    * Connects to a socket of the outside in such a way that somebody can have the last word if we
    * die.
    *
-   * @param address a {@link java.net.UnixDomainSocketAddress} or {@link
-   *     java.net.InetSocketAddress}
+   * @param address a {@link java.net.UnixDomainSocketAddress} or {@link java.net.InetSocketAddress}
    * @param timeout how long to wait for the connection to be taken
    * @throws dev.vmckpt.spi.error.SyscallException if there is nobody, or not in time
    */

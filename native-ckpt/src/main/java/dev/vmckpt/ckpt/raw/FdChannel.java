@@ -2,7 +2,6 @@
 package dev.vmckpt.ckpt.raw;
 
 import dev.vmckpt.spi.error.Errno;
-import dev.vmckpt.spi.remote.Nr;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.ByteChannel;
@@ -38,8 +37,11 @@ public class FdChannel implements ByteChannel {
     reading.lock();
     try {
       int most = Math.min(into.remaining(), PIECE);
-      long got = retried(Nr.READ, in, most);
-      into.put(in.copy(0, (int) got));
+      long got;
+      do {
+        got = SocketCalls.tryReceive(number(), in, most, 0);
+      } while (got == -Errno.EINTR);
+      into.put(in.copy(0, (int) checked(got)));
       return got == 0 && most > 0 ? -1 : (int) got;
     } finally {
       reading.unlock();
@@ -54,31 +56,30 @@ public class FdChannel implements ByteChannel {
       for (int i = 0; i < some; i++) {
         out.bytes().put(i, from.get(from.position() + i));
       }
-      long put = retried(Nr.WRITE, out, some);
-      from.position(from.position() + (int) put);
+      long put;
+      do {
+        // A peer that hung up is to be an error, no SIGPIPE.
+        put = SocketCalls.trySend(number(), out, 0, some, SocketCalls.MSG_NOSIGNAL);
+      } while (put == -Errno.EINTR);
+      from.position(from.position() + (int) checked(put));
       return (int) put;
     } finally {
       writing.unlock();
     }
   }
 
-  private long retried(int call, NativeBuffer buffer, int length) throws IOException {
-    while (true) {
-      if (!open.get()) {
-        throw new ClosedChannelException();
-      }
-      // As a socket, so that a peer that hung up is an error and no SIGPIPE.
-      long result =
-          call == Nr.READ
-              ? SocketCalls.tryReceive(fd.number(), buffer, length, 0)
-              : SocketCalls.trySend(fd.number(), buffer, 0, length, SocketCalls.MSG_NOSIGNAL);
-      if (result >= 0) {
-        return result;
-      }
-      if (result != -Errno.EINTR) {
-        throw new IOException(Errno.describe((int) -result));
-      }
+  private int number() throws ClosedChannelException {
+    if (!open.get()) {
+      throw new ClosedChannelException();
     }
+    return fd.number();
+  }
+
+  private static long checked(long result) throws IOException {
+    if (result < 0) {
+      throw new IOException(Errno.describe((int) -result));
+    }
+    return result;
   }
 
   @Override

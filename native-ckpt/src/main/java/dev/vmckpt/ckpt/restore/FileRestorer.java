@@ -4,6 +4,10 @@ package dev.vmckpt.ckpt.restore;
 import dev.vmckpt.ckpt.RestoreRequest;
 import dev.vmckpt.ckpt.objects.HuskFiles;
 import dev.vmckpt.ckpt.objects.KernelObjects;
+import dev.vmckpt.ckpt.raw.FdChannel;
+import dev.vmckpt.ckpt.raw.FileCalls;
+import dev.vmckpt.ckpt.raw.OwnFd;
+import dev.vmckpt.ckpt.raw.Sys;
 import dev.vmckpt.ckpt.snapshot.AdapterSet;
 import dev.vmckpt.ckpt.trace.Husk;
 import dev.vmckpt.spi.Adapter;
@@ -20,6 +24,7 @@ import dev.vmckpt.spi.remote.Nr;
 import dev.vmckpt.spi.remote.RemoteFd;
 import dev.vmckpt.spi.remote.RemoteTask;
 import java.io.IOException;
+import java.nio.channels.ByteChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -99,6 +104,17 @@ final class FileRestorer implements ReattachContext {
       }
     }
     return translated;
+  }
+
+  @Override
+  public ByteChannel pull(RemoteFd fd) {
+    try (OwnFd handle =
+        new OwnFd(Sys.check("pidfd_open", "the husk", FileCalls.tryPidFd(husk.pid())))) {
+      return new FdChannel(
+          new OwnFd(
+              Sys.check(
+                  "pidfd_getfd", fd.toString(), FileCalls.tryDuplicate(handle, fd.number()))));
+    }
   }
 
   /** Makes all of them. */
