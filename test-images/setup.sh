@@ -87,6 +87,7 @@ group_check() {
     want socat socat
     want qemu-system-common qemu-storage-daemon
     want qemu-guest-agent qemu-ga
+    want swtpm swtpm
     want iproute2 ip
     want util-linux losetup unshare
     want grub-common grub-mkimage

@@ -265,6 +265,11 @@ final class AdapterKit implements AutoCloseable {
       }
 
       @Override
+      public String maps() {
+        throw new AssertionError("files want no areas");
+      }
+
+      @Override
       public FdInfo infoNow(DescriptorResource resource) {
         return info(resource.fd().number());
       }

@@ -3,6 +3,7 @@ package dev.vmckpt.kvm;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.vmckpt.ckpt.proc.ProcFs;
 import dev.vmckpt.ckpt.raw.LinuxFileCloner;
 import dev.vmckpt.kit.SelfTask;
 import dev.vmckpt.spi.Adapter;
@@ -206,6 +207,11 @@ final class AdapterMoments implements AutoCloseable {
       @Override
       public RemoteTask lodger() {
         return task;
+      }
+
+      @Override
+      public String maps() {
+        return ProcFs.read(ProcFs.of(task.pid(), "maps"));
       }
 
       @Override

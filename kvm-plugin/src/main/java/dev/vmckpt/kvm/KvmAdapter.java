@@ -120,7 +120,7 @@ public final class KvmAdapter implements Adapter {
     // off for a moment.
     context.frozen(
         () -> {
-          placed.addAll(finder.confirm(lodger, vm.fd()).orElse(slots));
+          placed.addAll(finder.confirm(lodger, vm.fd(), null).orElse(slots));
           wired.addAll(
               Examination.ofEventFds(
                   finder.irqFds(lodger, vm.fd(), eventFds, facts.irqFds()),
@@ -136,7 +136,7 @@ public final class KvmAdapter implements Adapter {
     Machine machine = new Machine(claimed);
     DescriptorResource vm = machine.vm();
     if (vm == null) {
-      return new KvmDetachment(machine, context.pid(), finders.get(), null, null, seen);
+      return new KvmDetachment(machine, context.pid(), null, seen);
     }
     RemoteTask lodger = context.lodger();
     Protection.check(lodger, vm.fd(), context.pid());
@@ -153,7 +153,7 @@ public final class KvmAdapter implements Adapter {
         });
     List<RemoteFd> eventFds = EventFds.of(context.pid());
     Prepared prepared = new Prepared(lodger, machine, vm.fd(), finder, facts, eventFds);
-    return new KvmDetachment(machine, context.pid(), finder, facts, prepared, seen);
+    return new KvmDetachment(machine, context.pid(), prepared, seen);
   }
 
   /** The guest is not stopped for seconds by somebody who wants to look only. */

@@ -173,6 +173,11 @@ class SettlingTest {
 
   /** Threads that do what a test says when they are let go. */
   private static final class Threads implements SettleContext, RemoteTask {
+    @Override
+    public String maps() {
+      throw new AssertionError("the mappings are given");
+    }
+
     private final List<ThreadCall> threads;
     private final Map<Integer, Integer> reasons = new HashMap<>();
     private final List<ThreadCall> held = new ArrayList<>();

@@ -27,16 +27,11 @@ public final class IoEventFdSweep {
   private int first;
 
   /**
-   * @param windows where to look; each of their places is a call
+   * @param places where to look, a place each
    */
-  IoEventFdSweep(List<RemoteFd> eventFds, List<Window> windows) {
+  IoEventFdSweep(List<RemoteFd> eventFds, List<Window> places) {
     this.eventFds = List.copyOf(eventFds);
-    places = new ArrayList<>();
-    for (Window window : windows) {
-      for (int i = 0; i < window.count(); i++) {
-        places.add(window.at(i));
-      }
-    }
+    this.places = List.copyOf(places);
     int bytes = IoEventFds.IOEVENTFD_BYTES;
     structures = new byte[pairs() * PAIR_BYTES];
     for (int i = 0; i < pairs(); i++) {
@@ -90,18 +85,19 @@ public final class IoEventFdSweep {
   /**
    * What was there, when the batch has run.
    *
-   * @throws SyscallException if something was taken off and could not be put back
+   * @throws SyscallException if a question was not answered, or something was taken off and could
+   *     not be put back
    */
   List<Hit> hits(CallBatch batch) {
     List<Hit> hits = new ArrayList<>();
     for (int i = 0; i < pairs(); i++) {
       long off = batch.result(first + 2 * i);
       long on = batch.result(first + 2 * i + 1);
-      if (off == 0 && on != 0) {
-        throw new SyscallException("ioctl(KVM_IOEVENTFD)", (int) -on, fd(i).toString());
-      }
-      if (off != -Errno.ENOENT) {
+      if (off == 0 && on == 0) {
         hits.add(new Hit(fd(i), place(i)));
+      } else if (off != -Errno.ENOENT) {
+        long failure = off == 0 ? on : off;
+        throw new SyscallException("ioctl(KVM_IOEVENTFD)", (int) -failure, fd(i).toString());
       }
     }
     return hits;

@@ -2,12 +2,14 @@
 package dev.vmckpt.kvm.events;
 
 import dev.vmckpt.kvm.api.KvmIoctl;
+import dev.vmckpt.kvm.api.KvmLayout;
 import dev.vmckpt.kvm.image.IrqFdImage;
 import dev.vmckpt.spi.Finding;
 import dev.vmckpt.spi.error.Errno;
 import dev.vmckpt.spi.error.Refusal;
 import dev.vmckpt.spi.error.RefusedException;
 import dev.vmckpt.spi.error.SyscallException;
+import dev.vmckpt.spi.error.TargetGoneException;
 import dev.vmckpt.spi.remote.CallBatch;
 import dev.vmckpt.spi.remote.Nr;
 import dev.vmckpt.spi.remote.RemoteAddress;
@@ -139,10 +141,8 @@ public final class IrqFds {
       int[] asked = new int[some.size()];
       for (int i = 0; i < asked.length; i++) {
         int fd = some.get(i).number();
-        asked[i] =
-            batch.tryCall(Nr.IOCTL, vm.number(), KvmIoctl.IRQFD, place(batch, fd, NOWHERE, 0));
-        batch.tryCallIfZero(
-            Nr.IOCTL, vm.number(), KvmIoctl.IRQFD, place(batch, fd, NOWHERE, DEASSIGN));
+        asked[i] = batch.tryCall(Nr.IOCTL, irqFd(batch, fd, NOWHERE, 0));
+        batch.tryCallIfZero(Nr.IOCTL, irqFd(batch, fd, NOWHERE, DEASSIGN));
         if (counts[i] != 0) {
           byte[] count = new byte[Long.BYTES];
           ByteBuffer.wrap(count).order(ByteOrder.LITTLE_ENDIAN).putLong(counts[i]);
@@ -172,10 +172,8 @@ public final class IrqFds {
       int[] again = new int[some.size()];
       for (int i = 0; i < again.length; i++) {
         int gsi = some.get(i);
-        batch.tryCall(
-            Nr.IOCTL, vm.number(), KvmIoctl.IRQFD, place(batch, fd.number(), gsi, DEASSIGN));
-        again[i] =
-            batch.tryCall(Nr.IOCTL, vm.number(), KvmIoctl.IRQFD, place(batch, fd.number(), gsi, 0));
+        batch.tryCall(Nr.IOCTL, irqFd(batch, fd.number(), gsi, DEASSIGN));
+        again[i] = batch.tryCall(Nr.IOCTL, irqFd(batch, fd.number(), gsi, 0));
       }
       // What was taken off is attached again even if we die.
       batch.runThrough();
@@ -195,7 +193,7 @@ public final class IrqFds {
       gsis.add(gsi);
     }
     CallBatch batch = task.batch();
-    byte[] which = new byte[dev.vmckpt.kvm.api.KvmLayout.IRQCHIP];
+    byte[] which = new byte[KvmLayout.IRQCHIP];
     which[0] = IOAPIC;
     RemoteAddress at = batch.place(which);
     int got = batch.tryCall(Nr.IOCTL, vm.number(), KvmIoctl.GET_IRQCHIP, at.value());
@@ -215,10 +213,11 @@ public final class IrqFds {
     return gsis;
   }
 
-  private static long place(CallBatch batch, int fd, int gsi, int flags) {
+  /** The arguments of ioctl(KVM_IRQFD). */
+  private long[] irqFd(CallBatch batch, int fd, int gsi, int flags) {
     byte[] irqFd = new byte[IRQFD_BYTES];
     ByteBuffer.wrap(irqFd).order(ByteOrder.LITTLE_ENDIAN).putInt(fd).putInt(gsi).putInt(flags);
-    return batch.place(irqFd).value();
+    return new long[] {vm.number(), KvmIoctl.IRQFD, batch.place(irqFd).value()};
   }
 
   /** The counts of eventfds; only of those that poll(2) says have one, {@code fdinfo} is read. */
@@ -248,7 +247,7 @@ public final class IrqFds {
         }
       }
     } catch (IOException e) {
-      throw new dev.vmckpt.spi.error.TargetGoneException("process " + task.pid() + " is gone", e);
+      throw new TargetGoneException("process " + task.pid() + " is gone", e);
     }
     return 0;
   }

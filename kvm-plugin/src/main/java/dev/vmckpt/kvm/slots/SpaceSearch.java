@@ -117,7 +117,13 @@ final class SpaceSearch {
         || sweep(ofPlaces(List.of(SlotCalls.PAGE), uncovered(), smallSizes()));
   }
 
-  /** From now on no range counts as taken; whether that is new. */
+  /**
+   * From now on no range counts as taken where memory may go on, as a slot that has the size of one
+   * range may be a part of another: a PC of 6 GiB has 3 of them below the fourth GiB, cut into
+   * several slots, and 3 above, where firmware lies at their side.
+   *
+   * @return whether that is new
+   */
   private boolean becameWary() {
     boolean before = wary;
     wary = true;
@@ -134,15 +140,8 @@ final class SpaceSearch {
     return sweep(sweeps);
   }
 
-  /**
-   * What is occupied and not all of it by one of the slots found so far, as far as is known: a slot
-   * that has the size of a range may be a part of another. A PC of 6 GiB has 3 of them below the
-   * fourth GiB, cut into several slots, and 3 above, where firmware lies at their side.
-   */
+  /** What is occupied and not all of it by one of the slots found so far, as far as is known. */
   private List<Range> untaken() {
-    if (wary) {
-      return runs;
-    }
     Map<Long, Integer> found = new HashMap<>();
     quest.found().forEach(each -> found.merge(each.bytes(), 1, Integer::sum));
     Map<Long, Integer> occupied = new HashMap<>();
@@ -263,7 +262,7 @@ final class SpaceSearch {
     List<Found> found = quest.found();
     List<Shape> rests = new ArrayList<>();
     List<Sweep> sweeps = new ArrayList<>();
-    for (Range run : untaken()) {
+    for (Range run : wary ? runs : untaken()) {
       for (long delta : deltas(found)) {
         long gpa = run.start();
         for (boolean on = true; on; ) {

@@ -52,6 +52,7 @@ public final class Census implements AutoCloseable {
   private final Map<Long, PipeEnds> pipes = new HashMap<>();
   private final Map<Long, SocketFacts> sockets = new HashMap<>();
   private final Map<Integer, UnixFile> unixFiles = new HashMap<>();
+  private final Backends backends;
 
   /** How many open file descriptions of the set can read from a pipe and write into it. */
   record PipeEnds(int readers, int writers, boolean packets) {
@@ -80,6 +81,7 @@ public final class Census implements AutoCloseable {
     this.pidFd = pidFd;
     this.table = table;
     this.unixDiag = unixDiag;
+    backends = new Backends(pid, sockets);
     entries = table.read();
     descriptors = grouped(held());
     refusals = threadsOnTheirOwn();
@@ -217,6 +219,11 @@ public final class Census implements AutoCloseable {
     return unixFiles.get(resource.fd().number());
   }
 
+  /** Who of those outside serves a device of the target. */
+  Backends backends() {
+    return backends;
+  }
+
   SocketOptions socketOptions() {
     return socketOptions;
   }
@@ -228,10 +235,7 @@ public final class Census implements AutoCloseable {
 
   private SocketFacts.Role role(long inode, SocketFacts facts) {
     if (facts.isTcp()) {
-      int state = facts.tcp().state();
-      return state == SocketFacts.TCP_CLOSE || state == SocketFacts.TCP_LISTEN
-          ? SocketFacts.Role.PEERLESS
-          : SocketFacts.Role.LOST;
+      return facts.tcp().isConnection() ? SocketFacts.Role.LOST : SocketFacts.Role.PEERLESS;
     }
     if (facts.isDatagram()) {
       return SocketFacts.Role.PEERLESS;

@@ -138,11 +138,12 @@ public final class SnapshotEngine {
         long start;
         String created;
         // Seized and not stopped: the pause begins with the first interrupt.
-        try (Freeze freeze = plan.seize()) {
+        Freeze freeze = plan.seize();
+        try (freeze) {
           created = Instant.now().toString();
           start = System.nanoTime();
           freeze.stop();
-          recorder.settle(freeze, detached);
+          recorder.settle(freeze, detached, last);
           if (last) {
             replanned = planInPause(plan, lodging, request);
             plan = replanned;
@@ -162,7 +163,7 @@ public final class SnapshotEngine {
             writer.write(plan.pid(), plan.pid(), plan.memory(), true, ProgressListener.SILENT);
           }
         }
-        recording = recording.timed(created, (System.nanoTime() - start) / 1000);
+        recording = recording.timed(created, (freeze.resumedNanos() - start) / 1000);
       } catch (RuntimeException e) {
         closeQuietly(child, e);
         resume(detached, e);

@@ -44,6 +44,8 @@ final class BlockingWire implements Wire {
           return;
         }
         user.received(buffer.array(), got);
+        // An answer makes room for the next command.
+        wake();
         // A listener may have left its thread interrupted, and the next read would close.
         Thread.interrupted();
       }
@@ -74,9 +76,9 @@ final class BlockingWire implements Wire {
           }
         }
       }
-    } catch (IOException e) {
+    } catch (IOException | RuntimeException e) {
       synchronized (lock) {
-        notWritten = closed ? null : e;
+        notWritten = closed ? null : e instanceof IOException io ? io : new IOException(e);
       }
       // Wakes the reader, who tells.
       close();

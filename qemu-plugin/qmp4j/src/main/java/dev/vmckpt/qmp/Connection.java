@@ -5,27 +5,17 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.time.Duration;
-import java.util.ArrayDeque;
-import java.util.ArrayList;
-import java.util.Deque;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
  * What QMP and the guest agent have in common: a thread that reads, commands that wait for their
  * answers, and an end.
- *
- * <p>At most {@link #MAX_IN_BAND} commands are with the server at a time, the others wait here.
- * QEMU does not read on when its queue is full, and a command out of band could not overtake
- * (qmp-spec, "at most eight in-band commands in flight").
  */
 final class Connection implements Wire.User, AutoCloseable {
-  static final int MAX_IN_BAND = 8;
-
   /** What the other end speaks. */
   enum Dialect {
     /** A greeting, answers with ids, events. */
@@ -46,6 +36,7 @@ final class Connection implements Wire.User, AutoCloseable {
   private final Dialect dialect;
   private final Thread thread;
   private final MessageReader reader;
+  private final Commands commands = new Commands();
   private final Events events = new Events(this);
   private final CompletableFuture<Greeting> greeting = new CompletableFuture<>();
   private final CompletableFuture<QmpException> ended = new CompletableFuture<>();
@@ -53,14 +44,6 @@ final class Connection implements Wire.User, AutoCloseable {
   private final AtomicLong ids = new AtomicLong();
   private volatile boolean connected;
   private volatile boolean skipToSentinel;
-
-  private final Object lock = new Object();
-  // All of these under the lock.
-  private final Deque<Request> inBand = new ArrayDeque<>();
-  private final Deque<Request> outOfBand = new ArrayDeque<>();
-  private final Map<Long, Request> inFlight = new LinkedHashMap<>();
-  private int inBandInFlight;
-  private @Nullable QmpException end;
 
   /**
    * Starts the reader, which connects.
@@ -112,6 +95,11 @@ final class Connection implements Wire.User, AutoCloseable {
     return new Pending<>("the greeting of " + peer, greeting, this, () -> {});
   }
 
+  /** Whether commands may be submitted; false before any of them fails by the end. */
+  boolean isOpen() {
+    return commands.isOpen();
+  }
+
   /** Completed with the reason when the connection has ended. */
   CompletableFuture<QmpException> ended() {
     return ended;
@@ -125,13 +113,8 @@ final class Connection implements Wire.User, AutoCloseable {
 
   /** What a timeout had better say of the state of the server; empty for nothing. */
   String whyNotYet() {
-    synchronized (lock) {
-      if (inFlight.isEmpty()) {
-        return "";
-      }
-      List<String> names = names(inFlight.values());
-      return "; without an answer: " + String.join(", ", names);
-    }
+    List<String> inFlight = commands.inFlight();
+    return inFlight.isEmpty() ? "" : "; without an answer: " + String.join(", ", inFlight);
   }
 
   /**
@@ -144,50 +127,47 @@ final class Connection implements Wire.User, AutoCloseable {
     long id = ids.incrementAndGet();
     String verb = kind == Request.Kind.OUT_OF_BAND ? "exec-oob" : "execute";
     byte[] line = MessageWriter.command(verb, command, arguments, id);
-    if (kind == Request.Kind.SENTINEL) {
-      line = MessageWriter.afterSentinel(line);
-    }
-    Request request = new Request(id, command, kind, line, new CompletableFuture<>());
-    synchronized (lock) {
-      if (end != null) {
-        throw end.again();
-      }
-      (request.isInBand() ? inBand : outOfBand).add(request);
-    }
-    wire.wake();
-    return new Pending<>(command, request.answer(), this, () -> withdraw(request));
+    return submit(new Request(id, command, kind, line, new CompletableFuture<>()));
   }
 
-  /** Of one that was sent the place in the server's queue is taken until the answer comes. */
-  private void withdraw(Request request) {
-    synchronized (lock) {
-      inBand.remove(request);
-      outOfBand.remove(request);
-    }
+  /**
+   * Asks a guest agent to repeat a number; from that answer on the others are to what was asked.
+   *
+   * @throws QmpException if the connection has ended
+   */
+  Pending<JsonNode> submitSync() {
+    // Larger than any other id, and as large as JSON has room for, whoever reads it.
+    long number = ThreadLocalRandom.current().nextLong(1L << 32, 1L << 53);
+    String command = "guest-sync-delimited";
+    byte[] line =
+        MessageWriter.command(
+            "execute", command, Arguments.of(args -> args.put("id", number)), number);
+    return submit(
+        new Request(
+            number,
+            command,
+            Request.Kind.SENTINEL,
+            MessageWriter.afterSentinel(line),
+            new CompletableFuture<>()));
+  }
+
+  private Pending<JsonNode> submit(Request request) {
+    commands.add(request);
+    wire.wake();
+    return new Pending<>(
+        request.command(), request.answer(), this, () -> commands.withdraw(request));
   }
 
   @Override
   public byte @Nullable [] toSend() {
-    synchronized (lock) {
-      Request next = outOfBand.poll();
-      if (next == null && inBandInFlight < MAX_IN_BAND) {
-        next = inBand.poll();
-      }
-      if (next == null) {
-        return null;
-      }
-      if (next.kind() == Request.Kind.SENTINEL) {
-        // Whatever the agent still had to say is passed over with everything before the sentinel.
-        inFlight.clear();
-        inBandInFlight = 0;
-        skipToSentinel = true;
-      }
-      inFlight.put(next.id(), next);
-      if (next.isInBand()) {
-        inBandInFlight++;
-      }
-      return next.line();
+    Request next = commands.next();
+    if (next == null) {
+      return null;
     }
+    if (next.kind() == Request.Kind.SENTINEL) {
+      skipToSentinel = true;
+    }
+    return next.line();
   }
 
   private void run() {
@@ -202,7 +182,7 @@ final class Connection implements Wire.User, AutoCloseable {
               "hung up" + (rest == null ? "" : " in the middle of a message: '" + rest + "'"),
               null);
     } catch (QmpProtocolException e) {
-      why = e;
+      why = new QmpProtocolException(peer + ": " + e.getMessage(), e.excerpt(), e);
     } catch (IOException | RuntimeException | Error e) {
       // Whatever it was, whoever waits must learn of it.
       String text = e instanceof IOException && e.getMessage() != null ? e.getMessage() : "" + e;
@@ -216,43 +196,14 @@ final class Connection implements Wire.User, AutoCloseable {
   }
 
   private QmpException closed(String what, @Nullable Throwable cause) {
-    synchronized (lock) {
-      return new QmpClosedException(peer + " " + what, names(inFlight.values()), cause);
-    }
-  }
-
-  private static List<String> names(Iterable<Request> requests) {
-    List<String> names = new ArrayList<>();
-    for (Request each : requests) {
-      names.add(each.command());
-    }
-    return List.copyOf(names);
-  }
-
-  /** From here on nothing is submitted; returns the first reason. */
-  private QmpException end(QmpException reason) {
-    synchronized (lock) {
-      if (end == null) {
-        end = reason;
-      }
-      return end;
-    }
+    return new QmpClosedException(peer + " " + what, commands.inFlight(), cause);
   }
 
   /** Tells everybody who waits. Called any number of times; the first reason stands. */
   private void finish(QmpException reason) {
-    QmpException why = end(reason);
-    List<Request> lost = new ArrayList<>();
-    synchronized (lock) {
-      lost.addAll(inFlight.values());
-      lost.addAll(outOfBand);
-      lost.addAll(inBand);
-      inFlight.clear();
-      outOfBand.clear();
-      inBand.clear();
-    }
+    QmpException why = commands.end(reason);
     greeting.completeExceptionally(why);
-    for (Request each : lost) {
+    for (Request each : commands.drain()) {
       each.answer().completeExceptionally(why);
     }
     events.end(why);
@@ -268,21 +219,16 @@ final class Connection implements Wire.User, AutoCloseable {
     reader.feed(bytes, 0, length, this::message);
   }
 
+  /** Throws {@link IllegalArgumentException} if it is no message of QMP. */
   private void message(ObjectNode message) {
-    try {
-      if (message.has("return") || message.has("error")) {
-        answer(message);
-      } else if (message.has("event")) {
-        events.dispatch(QmpEvent.of(message));
-      } else if (message.has("QMP") && !greeting.isDone()) {
-        greeting.complete(Greeting.of(message.path("QMP")));
-      } else {
-        throw new IllegalArgumentException("neither an answer nor an event");
-      }
-    } catch (IllegalArgumentException e) {
-      Excerpt excerpt = Excerpt.of(message);
-      throw new QmpProtocolException(
-          peer + " sent what is no QMP: " + e.getMessage() + ": " + excerpt, excerpt.toString(), e);
+    if (message.has("return") || message.has("error")) {
+      answer(message);
+    } else if (message.has("event")) {
+      events.dispatch(QmpEvent.of(message));
+    } else if (message.has("QMP") && !greeting.isDone()) {
+      greeting.complete(Greeting.of(message.path("QMP")));
+    } else {
+      throw new IllegalArgumentException("neither an answer nor an event");
     }
   }
 
@@ -292,7 +238,7 @@ final class Connection implements Wire.User, AutoCloseable {
     if (value == null && !(error.path("class").isTextual() && error.path("desc").isTextual())) {
       throw new IllegalArgumentException("an error without class or desc");
     }
-    Request request = asked(message.get("id"));
+    Request request = commands.answered(message.get("id"), value);
     if (request == null) {
       if (dialect == Dialect.QMP) {
         throw new IllegalArgumentException("an answer to what nobody asked");
@@ -309,28 +255,12 @@ final class Connection implements Wire.User, AutoCloseable {
     }
   }
 
-  /** Without an id it answers the only command that has none: so do old guest agents. */
-  private @Nullable Request asked(@Nullable JsonNode id) {
-    synchronized (lock) {
-      Request request = null;
-      if (id == null && inFlight.size() == 1) {
-        request = inFlight.remove(inFlight.keySet().iterator().next());
-      } else if (id != null && id.isIntegralNumber() && id.canConvertToLong()) {
-        request = inFlight.remove(id.longValue());
-      }
-      if (request != null && request.isInBand()) {
-        inBandInFlight--;
-      }
-      return request;
-    }
-  }
-
   /** Ends the connection and its thread. Called any number of times, on any thread. */
   @Override
   public void close() {
     QmpException why = closed("was closed on this side", null);
     // Before the reader finds its channel closed, and takes that for a hang-up.
-    end(why);
+    commands.end(why);
     wire.close();
     // Not left to the reader, whom a listener may keep busy.
     finish(why);

@@ -37,7 +37,7 @@ public final class Events {
         if (event.name().equals(name) && condition.test(event)) {
           future.complete(event);
         }
-      } catch (RuntimeException e) {
+      } catch (RuntimeException | Error e) {
         future.completeExceptionally(e);
       }
       return future.isDone();
@@ -144,9 +144,17 @@ public final class Events {
       try {
         each.accept(event);
       } catch (RuntimeException | Error e) {
-        Thread now = Thread.currentThread();
-        now.getUncaughtExceptionHandler().uncaughtException(now, e);
+        tell(e);
       }
+    }
+  }
+
+  private static void tell(Throwable thrown) {
+    Thread now = Thread.currentThread();
+    try {
+      now.getUncaughtExceptionHandler().uncaughtException(now, thrown);
+    } catch (RuntimeException | Error e) {
+      // Nobody else is left to be told, which is what the JVM does with it too.
     }
   }
 

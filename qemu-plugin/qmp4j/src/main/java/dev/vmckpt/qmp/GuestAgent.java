@@ -10,7 +10,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Set;
 import java.util.TreeSet;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
@@ -130,27 +129,22 @@ public final class GuestAgent implements AutoCloseable {
   }
 
   private void step(Deadline deadline) {
-    while (!inStep) {
-      // 53 bits, which JSON has room for whoever reads it.
-      long token = ThreadLocalRandom.current().nextLong(1L << 53);
-      Pending<JsonNode> answer =
-          connection.submit(
-              "guest-sync-delimited",
-              Arguments.of(args -> args.put("id", token)),
-              Request.Kind.SENTINEL);
-      try {
-        // An old agent gives no ids: this may be the answer to somebody else's.
-        inStep = answer.get(deadline).asLong(-1) == token;
-      } catch (QmpTimeoutException e) {
-        throw new QmpTimeoutException(
-            connection.peer()
-                + ": no guest agent answers within "
-                + deadline
-                + ": none runs in the guest, or somebody else holds this socket",
-            e);
-      } finally {
-        answer.cancel();
-      }
+    if (inStep) {
+      return;
+    }
+    Pending<JsonNode> answer = connection.submitSync();
+    try {
+      answer.get(deadline);
+      inStep = true;
+    } catch (QmpTimeoutException e) {
+      throw new QmpTimeoutException(
+          connection.peer()
+              + ": no guest agent answers within "
+              + deadline
+              + ": none runs in the guest, or somebody else holds this socket",
+          e);
+    } finally {
+      answer.cancel();
     }
   }
 
@@ -265,7 +259,7 @@ public final class GuestAgent implements AutoCloseable {
 
   /** Whether commands can be executed: nobody closed this, and the other end has not hung up. */
   public boolean isOpen() {
-    return !connection.ended().isDone();
+    return connection.isOpen();
   }
 
   /** Closes the connection and ends its thread, as {@link Qmp#close} does. */

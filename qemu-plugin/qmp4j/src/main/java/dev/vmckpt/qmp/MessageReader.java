@@ -65,8 +65,9 @@ final class MessageReader {
   /**
    * Takes what was read.
    *
-   * @param sink is given each message that ends in it
-   * @throws QmpProtocolException if it is no JSON, no object, or beyond the limits
+   * @param sink is given each message that ends in it; throws {@link IllegalArgumentException} for
+   *     one that is none of QMP
+   * @throws QmpProtocolException if it is no JSON, no object, beyond the limits, or no QMP
    */
   void feed(byte[] chunk, int from, int to, Consumer<ObjectNode> sink) {
     int at = from;
@@ -150,9 +151,13 @@ final class MessageReader {
       // Whatever a parser of somebody else's stumbles over, it stumbles over this message.
       throw protocol("cannot be parsed", e);
     }
-    ObjectNode message = tree.root();
+    try {
+      sink.accept(tree.root());
+    } catch (IllegalArgumentException e) {
+      excerpt.cut(bytes);
+      throw protocol(Excerpt.safe(String.valueOf(e.getMessage())), e);
+    }
     reset();
-    sink.accept(message);
     return end;
   }
 
@@ -191,8 +196,6 @@ final class MessageReader {
   private QmpProtocolException protocol(String what, @Nullable Throwable cause) {
     String beginning = excerpt.toString();
     return new QmpProtocolException(
-        "what was read is no QMP: " + what + ": it begins with '" + beginning + "'",
-        beginning,
-        cause);
+        "what was read is no QMP: " + what + ", in '" + beginning + "'", beginning, cause);
   }
 }

@@ -73,8 +73,8 @@ public final class Qmp implements AutoCloseable {
    * inherited.
    *
    * @param connected closed with this connection, and also if there comes to be none. One that is
-   *     no socket must be readable and writable at the same time by two threads, and closing it
-   *     must end both; a {@link java.nio.channels.FileChannel} is not, see {@link #open}.
+   *     no socket must block, be readable and writable at the same time by two threads, and closing
+   *     it must end both; a {@link java.nio.channels.FileChannel} is not, see {@link #open}.
    * @throws QmpException as {@link #connect(SocketAddress, QmpOptions)} does
    */
   public static Qmp adopt(ByteChannel connected, QmpOptions options) {
@@ -260,12 +260,13 @@ public final class Qmp implements AutoCloseable {
 
   /** Whether commands can be executed: nobody closed this, and the server has not hung up. */
   public boolean isOpen() {
-    return !connection.ended().isDone();
+    return connection.isOpen();
   }
 
   /**
    * Completed with the reason when the connection ends: a {@link QmpClosedException} or {@link
-   * QmpProtocolException}. Its dependent stages run on the reader, unless they are asynchronous.
+   * QmpProtocolException}. Its dependent stages run on the reader, or on the thread that closes,
+   * unless they are asynchronous.
    */
   public CompletableFuture<QmpException> ended() {
     return connection.ended().copy();

@@ -104,6 +104,23 @@ class ConnectTest {
   }
 
   @Test
+  void aHostThatDoesNotAnswerIsNotConnectedInTime() throws IOException {
+    try (ServerSocket deaf = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      InetSocketAddress address = new InetSocketAddress(deaf.getInetAddress(), deaf.getLocalPort());
+      QmpOptions options = QmpOptions.DEFAULT.withTimeout(SOON);
+      // The kernel accepts a few in its place, and then passes over who knocks.
+      QmpException last = null;
+      for (int i = 0; i < 20 && !(last instanceof QmpTimeoutException); i++) {
+        last = catchThrowableOfType(QmpException.class, () -> Qmp.connect(address, options));
+        assertThat(last).isInstanceOfAny(QmpBusyException.class, QmpTimeoutException.class);
+      }
+      assertThat(last)
+          .isInstanceOf(QmpTimeoutException.class)
+          .hasMessageContaining("not connected within 0.2 s");
+    }
+  }
+
+  @Test
   void aScreenIsNoMonitor() {
     Path socket = folder.resolve("vnc");
     try (RealServer server = RealServer.qemu("-vnc", "unix:" + socket)) {

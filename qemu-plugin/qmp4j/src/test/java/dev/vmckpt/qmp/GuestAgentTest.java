@@ -96,7 +96,7 @@ class GuestAgentTest {
             .isInstanceOf(QmpTimeoutException.class);
       }
       Shell.signal(server.pid(), "CONT");
-      // All of the late answers are passed over.
+      // All of the late answers are passed over, and its complaints of sentinels.
       assertThat(agent.execute("guest-info").path("version").asText()).isNotEmpty();
       assertThat(agent.execute("guest-ping").isEmpty()).isTrue();
     }

@@ -123,8 +123,11 @@ class HostilePeerTest {
         }) {
       CompletableFuture<Qmp> client = connecting();
       try (HostilePeer peer = HostilePeer.to(listening).greet()) {
-        peer.say(bad);
-        assertThat(failure(QmpProtocolException.class, client, bad).excerpt()).isNotEmpty();
+        // Of what comes behind it nothing is quoted.
+        peer.say(bad + "\r\n{\"next\": 1}");
+        QmpProtocolException failure = failure(QmpProtocolException.class, client, bad);
+        assertThat(failure.excerpt()).isEqualTo(bad);
+        assertThat(failure).hasMessageContainingAll(folder.resolve("peer").toString(), bad);
       }
     }
   }
@@ -207,10 +210,11 @@ class HostilePeerTest {
   void anOldAgentGivesNoIds() throws IOException {
     CompletableFuture<GuestAgent> client = meeting();
     try (HostilePeer peer = HostilePeer.to(listening)) {
-      peer.hear();
-      // Somebody else's, which comes late.
-      peer.say("\u00ff{\"return\": 4711}\n");
       String asked = peer.hear();
+      // Somebody else's, which come late; and what it thinks of sentinels.
+      peer.say(
+          "\u00ff{\"return\": 4711}\n\u00ff{\"return\": {}}\n\u00ff{\"return\": 1, \"id\": 2}\n");
+      peer.say("{\"error\": {\"class\": \"GenericError\", \"desc\": \"stray\"}}\n");
       peer.say("\u00ff{\"return\": " + asked.replaceAll("(?s).*\"id\":(\\d+)},.*", "$1") + "}\n");
       try (GuestAgent agent = client.join()) {
         CompletableFuture<JsonNode> answer =

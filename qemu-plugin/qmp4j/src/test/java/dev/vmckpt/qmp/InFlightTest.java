@@ -109,7 +109,7 @@ class InFlightTest {
   void whatIsCancelledBeforeItIsSentIsNeverSent() {
     Blocked blocked = Blocked.by(qmp, folder.resolve("pipe"));
     List<Pending<JsonNode>> sent = new ArrayList<>();
-    for (int i = 1; i < Connection.MAX_IN_BAND; i++) {
+    for (int i = 1; i < Commands.MAX_IN_BAND; i++) {
       sent.add(qmp.submit("query-status"));
     }
     Pending<JsonNode> cont = qmp.submit("cont");

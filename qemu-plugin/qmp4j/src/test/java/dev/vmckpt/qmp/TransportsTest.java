@@ -18,6 +18,8 @@ import java.nio.channels.SocketChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -134,6 +136,11 @@ class TransportsTest {
       SocketChannel channel = SocketChannel.open(UnixDomainSocketAddress.of(socket));
       try (Qmp qmp = Qmp.adopt(new Wrapped(channel), OPTIONS)) {
         converse(qmp);
+        List<Pending<JsonNode>> many = new ArrayList<>();
+        for (int i = 0; i < 50; i++) {
+          many.add(qmp.submit("query-status"));
+        }
+        many.forEach(each -> assertThat(each.get().has("status")).isTrue());
         CompletableFuture<QmpException> ended = qmp.ended();
         server.kill();
         assertThat(ended.join()).isInstanceOf(QmpClosedException.class);
