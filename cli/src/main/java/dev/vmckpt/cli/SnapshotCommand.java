@@ -50,7 +50,7 @@ final class SnapshotCommand extends AbstractCommand {
     }
   }
 
-  @Parameters(paramLabel = "TARGET", description = "A pid, or the name of exactly one process.")
+  @Parameters(paramLabel = "TARGET", description = Target.DESCRIPTION)
   String target = "";
 
   @Option(
@@ -118,7 +118,7 @@ final class SnapshotCommand extends AbstractCommand {
                       Set.copyOf(drops),
                       capture.method,
                       !noRehearsal,
-                      qmp == null ? Map.of() : Map.of("qmp", qmp)),
+                      options()),
                   progress);
       stored = draft.commit(captured, Version.number(), progress);
     }
@@ -126,6 +126,12 @@ final class SnapshotCommand extends AbstractCommand {
     ExitCode code = kill ? end(pid, notes) : ExitCode.DONE;
     report(pid, stored, microsSince(begun), notes);
     return code.code();
+  }
+
+  /** What adapters are told. */
+  private Map<String, String> options() {
+    String monitor = qmp == null ? Target.monitor(target) : qmp;
+    return monitor.isEmpty() ? Map.of() : Map.of("qmp", monitor);
   }
 
   private static ExitCode end(int pid, List<String> notes) {

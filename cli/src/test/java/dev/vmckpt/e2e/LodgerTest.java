@@ -25,8 +25,6 @@ import dev.vmckpt.spi.Reattachment;
 import dev.vmckpt.spi.RecordContext;
 import dev.vmckpt.spi.Recorded;
 import dev.vmckpt.spi.SettleContext;
-import dev.vmckpt.spi.Visit;
-import dev.vmckpt.spi.VisitContext;
 import dev.vmckpt.spi.error.Errno;
 import dev.vmckpt.spi.error.Refusal;
 import dev.vmckpt.spi.remote.CallBatch;
@@ -214,16 +212,6 @@ class LodgerTest {
     @Override
     public List<String> before() {
       return List.of();
-    }
-
-    @Override
-    public boolean last() {
-      return false;
-    }
-
-    @Override
-    public Optional<Visit> visit(VisitContext context) {
-      return Optional.empty();
     }
 
     @Override

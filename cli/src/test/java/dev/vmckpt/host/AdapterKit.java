@@ -15,6 +15,7 @@ import dev.vmckpt.spi.DiskKeeper;
 import dev.vmckpt.spi.FdInfo;
 import dev.vmckpt.spi.FileCloner;
 import dev.vmckpt.spi.FileStat;
+import dev.vmckpt.spi.GuardedChannel;
 import dev.vmckpt.spi.ReattachContext;
 import dev.vmckpt.spi.RecordContext;
 import dev.vmckpt.spi.Recorded;
@@ -24,7 +25,6 @@ import dev.vmckpt.spi.remote.RemoteProcess;
 import dev.vmckpt.spi.remote.RemoteTask;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.channels.ByteChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -289,7 +289,7 @@ final class AdapterKit implements AutoCloseable {
       }
 
       @Override
-      public ByteChannel pull(RemoteFd fd) {
+      public GuardedChannel pull(RemoteFd fd) {
         throw new AssertionError("nobody talks to a husk here");
       }
 

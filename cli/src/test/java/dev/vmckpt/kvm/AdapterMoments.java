@@ -18,6 +18,7 @@ import dev.vmckpt.spi.FdInfo;
 import dev.vmckpt.spi.FileCloner;
 import dev.vmckpt.spi.FileStat;
 import dev.vmckpt.spi.Finding;
+import dev.vmckpt.spi.GuardedChannel;
 import dev.vmckpt.spi.PreflightContext;
 import dev.vmckpt.spi.ReattachContext;
 import dev.vmckpt.spi.Reattachment;
@@ -28,7 +29,6 @@ import dev.vmckpt.spi.remote.RemoteFd;
 import dev.vmckpt.spi.remote.RemoteTask;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.channels.ByteChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -271,7 +271,7 @@ final class AdapterMoments implements AutoCloseable {
       }
 
       @Override
-      public ByteChannel pull(RemoteFd fd) {
+      public GuardedChannel pull(RemoteFd fd) {
         throw new AssertionError("nobody talks to a husk here");
       }
 

@@ -29,8 +29,6 @@ import dev.vmckpt.spi.PreflightContext;
 import dev.vmckpt.spi.ReattachContext;
 import dev.vmckpt.spi.Reattachment;
 import dev.vmckpt.spi.Recorded;
-import dev.vmckpt.spi.Visit;
-import dev.vmckpt.spi.VisitContext;
 import dev.vmckpt.spi.error.Refusal;
 import dev.vmckpt.spi.error.RefusedException;
 import dev.vmckpt.spi.remote.RemoteFd;
@@ -224,16 +222,6 @@ class QemuSlotsTest {
     @Override
     public List<String> before() {
       return List.of();
-    }
-
-    @Override
-    public boolean last() {
-      return false;
-    }
-
-    @Override
-    public Optional<Visit> visit(VisitContext context) {
-      return Optional.empty();
     }
 
     @Override

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.net.UnixDomainSocketAddress;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -38,8 +39,10 @@ final class MonitorFinder {
     if (!wish.isEmpty()) {
       return List.of(UnixDomainSocketAddress.of(Path.of(wish).toAbsolutePath()));
     }
-    List<String> arguments = MonitorVisit.commandLine(pid);
-    return isQemu(arguments) ? MonitorPlaces.of(arguments, directory(pid)) : List.of();
+    List<String> arguments = commandLine(pid);
+    return isQemu(arguments)
+        ? MonitorPlaces.of(arguments, directory(pid), fd -> UnixSockets.listeningAt(pid, fd))
+        : List.of();
   }
 
   private static boolean isQemu(List<String> arguments) {
@@ -47,7 +50,17 @@ final class MonitorFinder {
     return program.substring(program.lastIndexOf('/') + 1).contains("qemu");
   }
 
-  private static Path directory(int pid) {
+  private static List<String> commandLine(int pid) {
+    try {
+      byte[] bytes = Files.readAllBytes(Path.of("/proc/" + pid + "/cmdline"));
+      return List.of(new String(bytes, StandardCharsets.UTF_8).split("\0", -1));
+    } catch (IOException e) {
+      return List.of();
+    }
+  }
+
+  /** What relative paths of a process are relative to. */
+  static Path directory(int pid) {
     try {
       return Files.readSymbolicLink(Path.of("/proc/" + pid + "/cwd"));
     } catch (IOException e) {

@@ -9,6 +9,8 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,12 +22,14 @@ final class MonitorPlaces {
   private static final int MOST_PORT = 65535;
 
   private final Path directory;
+  private final IntFunction<Optional<String>> listening;
   private final Map<String, Map<String, String>> chardevs = new HashMap<>();
   private final List<String> controls = new ArrayList<>();
   private final List<SocketAddress> places = new ArrayList<>();
 
-  private MonitorPlaces(Path directory) {
+  private MonitorPlaces(Path directory, IntFunction<Optional<String>> listening) {
     this.directory = directory;
+    this.listening = listening;
   }
 
   /**
@@ -33,9 +37,11 @@ final class MonitorPlaces {
    *
    * @param arguments the command line
    * @param directory what relative paths are relative to
+   * @param listening the path that an inherited descriptor listens at
    */
-  static List<SocketAddress> of(List<String> arguments, Path directory) {
-    MonitorPlaces search = new MonitorPlaces(directory);
+  static List<SocketAddress> of(
+      List<String> arguments, Path directory, IntFunction<Optional<String>> listening) {
+    MonitorPlaces search = new MonitorPlaces(directory, listening);
     for (int i = 0; i + 1 < arguments.size(); i++) {
       // QEMU takes one dash and two for the same.
       String option = arguments.get(i).replaceFirst("^--?", "-");
@@ -85,7 +91,10 @@ final class MonitorPlaces {
   private void addChardev(Map<String, String> chardev) {
     if ("socket".equals(chardev.get("backend")) && isServer(chardev)) {
       String path = chardev.get("path");
-      if (path != null) {
+      Integer fd = number(chardev.getOrDefault("fd", ""));
+      if (fd != null) {
+        listening.apply(fd).ifPresent(this::addUnix);
+      } else if (path != null) {
         addUnix(path);
       } else {
         addTcp(chardev.getOrDefault("host", ""), chardev.getOrDefault("port", ""));

@@ -6,14 +6,12 @@ import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.DiskKeeper;
 import dev.vmckpt.spi.Visit;
 import dev.vmckpt.spi.VisitContext;
+import dev.vmckpt.spi.error.FailureException;
 import dev.vmckpt.spi.error.SyscallException;
-import java.io.IOException;
 import java.net.SocketAddress;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.DirectoryStream;
-import java.nio.file.Files;
+import java.net.UnixDomainSocketAddress;
 import java.nio.file.Path;
-import java.util.HashSet;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -24,6 +22,9 @@ final class MonitorVisit implements Visit {
   static final String OPTION = "qmp";
 
   static final String NONE = "none";
+
+  /** Others may connect to the target right when we do. */
+  private static final int ATTEMPTS = 3;
 
   private final Monitor monitor;
   private final String link;
@@ -47,45 +48,71 @@ final class MonitorVisit implements Visit {
     if (wish.equals(NONE)) {
       return Optional.empty();
     }
-    List<SocketAddress> places = MonitorFinder.of(context.pid(), wish);
-    for (SocketAddress place : places) {
+    List<String> reasons = new ArrayList<>();
+    for (SocketAddress place : MonitorFinder.of(context.pid(), wish)) {
       try {
-        Set<String> before = sockets(context.pid());
-        Monitor monitor = Monitor.meet(context.connect(place, Monitor.GREETING));
-        Set<String> after = sockets(context.pid());
-        after.removeAll(before);
-        String link = after.size() == 1 ? after.iterator().next() : "";
-        return Optional.of(new MonitorVisit(monitor, link, closed));
-      } catch (QmpException | SyscallException e) {
-        context.note(
-            "the monitor was not used, so the guest was not stopped before it was saved: "
-                + e.getMessage());
+        return Optional.of(take(context, place, closed));
+      } catch (QmpException | SyscallException | FailureException e) {
+        reasons.add(e.getMessage() + "");
       }
+    }
+    if (!reasons.isEmpty()) {
+      context.note(
+          "the guest was not stopped by its monitor before it was saved, so its clock will have"
+              + " jumped when it is restored: "
+              + String.join("; ", reasons));
     }
     return Optional.empty();
   }
 
-  /** The sockets of a process, as their links tell them. */
-  private static Set<String> sockets(int pid) {
-    Set<String> found = new HashSet<>();
-    try (DirectoryStream<Path> all = Files.newDirectoryStream(Path.of("/proc/" + pid + "/fd"))) {
-      for (Path each : all) {
-        String link = tryLink(each);
-        if (link.startsWith("socket:")) {
-          found.add(link);
+  private static MonitorVisit take(VisitContext context, SocketAddress place, Runnable closed) {
+    requireFree(context.pid(), place);
+    for (int attempt = 1; ; attempt++) {
+      Set<String> before = UnixSockets.links(context.pid());
+      Monitor monitor = Monitor.meet(() -> context.connect(place, Monitor.GREETING));
+      boolean taken = false;
+      try {
+        Set<String> after = UnixSockets.links(context.pid());
+        after.removeAll(before);
+        if (after.size() == 1) {
+          goOnForTheDead(monitor, context);
+          taken = true;
+          return new MonitorVisit(monitor, after.iterator().next(), closed);
+        }
+        if (attempt == ATTEMPTS) {
+          throw new FailureException(
+              "the monitor's end of the connection is not to be found among the sockets of "
+                  + context.pid());
+        }
+      } finally {
+        if (!taken) {
+          monitor.close();
         }
       }
-    } catch (IOException e) {
-      // Who cannot look there cannot save it either, and will be told by others.
     }
-    return found;
   }
 
-  private static String tryLink(Path path) {
-    try {
-      return Files.readSymbolicLink(path).toString();
-    } catch (IOException closed) {
-      return "";
+  /** A monitor serves one client at a time; another would wait in the kernel's queue. */
+  private static void requireFree(int pid, SocketAddress place) {
+    Path directory = MonitorFinder.directory(pid);
+    for (String held : UnixSockets.of(pid).connected().values()) {
+      if (place.equals(UnixDomainSocketAddress.of(directory.resolve(held)))) {
+        throw new FailureException("somebody else holds " + held);
+      }
+    }
+  }
+
+  /** Undoes what a vmckpt has left that was killed together with its guard. */
+  private static void goOnForTheDead(Monitor monitor, VisitContext context) {
+    for (Mark mark : Mark.all(monitor.qmp())) {
+      if (mark.isAlive()) {
+        throw new FailureException("another vmckpt has stopped this guest: " + mark.name());
+      }
+      if (!monitor.running()) {
+        monitor.qmp().execute("cont");
+        context.note("the guest was stopped by a vmckpt that died: it was let go on first");
+      }
+      mark.tryRemove(monitor.qmp());
     }
   }
 
@@ -107,15 +134,5 @@ final class MonitorVisit implements Visit {
   public void close() {
     closed.run();
     monitor.close();
-  }
-
-  /** The command line of a process. */
-  static List<String> commandLine(int pid) {
-    try {
-      byte[] bytes = Files.readAllBytes(Path.of("/proc/" + pid + "/cmdline"));
-      return List.of(new String(bytes, StandardCharsets.UTF_8).split("\0", -1));
-    } catch (IOException e) {
-      return List.of();
-    }
   }
 }

@@ -33,18 +33,29 @@ final class QemuDetachment implements Detachment {
       return new QemuDetachment(claimed, null, false);
     }
     Monitor monitor = visit.monitor();
+    boolean running = false;
     try {
-      boolean running = monitor.running();
+      running = monitor.running();
       if (running) {
         monitor.stop();
       }
       return new QemuDetachment(claimed, monitor, running);
     } catch (QmpException e) {
-      monitor.tryGoOn();
+      if (running) {
+        goOnQuietly(monitor, e);
+      }
       throw new FailureException(
           "the guest could not be stopped by its monitor; --qmp none does without it: "
               + e.getMessage(),
           e);
+    }
+  }
+
+  private static void goOnQuietly(Monitor monitor, QmpException because) {
+    try {
+      monitor.goOn();
+    } catch (QmpException e) {
+      because.addSuppressed(e);
     }
   }
 
@@ -61,9 +72,10 @@ final class QemuDetachment implements Detachment {
   @Override
   public List<Recorded> record(RecordContext context) {
     List<Recorded> all = new ArrayList<>();
+    String mark = monitor == null ? "" : monitor.mark().name();
     for (DescriptorResource connection : claimed) {
       int flags = context.infoNow(connection).flags();
-      JsonTree state = new JsonTree(new MonitorImage(stopped));
+      JsonTree state = new JsonTree(new MonitorImage(stopped, mark));
       all.add(new Recorded(connection.fd(), flags, "monitor", state, 0));
     }
     return all;

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.qemu;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.vmckpt.qmp.Pending;
 import dev.vmckpt.qmp.Qmp;
 import dev.vmckpt.qmp.QmpException;
 import dev.vmckpt.qmp.QmpOptions;
+import dev.vmckpt.spi.GuardedChannel;
 import dev.vmckpt.spi.ReattachContext;
 import dev.vmckpt.spi.Reattached;
 import dev.vmckpt.spi.Reattachment;
@@ -15,7 +18,6 @@ import dev.vmckpt.spi.remote.RemoteFd;
 import dev.vmckpt.spi.remote.RemoteTask;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.channels.ByteChannel;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
@@ -26,8 +28,9 @@ final class QemuReattachment implements Reattachment {
   private static final Duration PATIENCE = Duration.ofSeconds(10);
 
   private final ReattachContext context;
-  private @Nullable ByteChannel end;
-  private boolean running;
+  private @Nullable Qmp end;
+  private @Nullable Pending<JsonNode> going;
+  private MonitorImage image = new MonitorImage(false, "");
 
   QemuReattachment(ReattachContext context) {
     this.context = context;
@@ -35,9 +38,8 @@ final class QemuReattachment implements Reattachment {
 
   @Override
   public Reattached reattach(Recorded recorded) {
-    MonitorImage image =
+    image =
         RecordJson.fromTree(recorded.state(), MonitorImage.class, "the record of " + recorded.fd());
-    running = image.running();
     RemoteTask husk = context.husk();
     String subject = recorded.fd() + " monitor";
     husk.call(
@@ -53,25 +55,32 @@ final class QemuReattachment implements Reattachment {
             .order(ByteOrder.LITTLE_ENDIAN);
     RemoteFd theirs = context.park(new RemoteFd(numbers.getInt(0)));
     RemoteFd ours = new RemoteFd(numbers.getInt(Integer.BYTES));
-    end = context.pull(ours);
+    GuardedChannel channel = context.pull(ours);
     husk.call("close", subject, Nr.CLOSE, ours.number());
+    if (image.stopped()) {
+      Mark mark = new Mark(image.mark());
+      channel.setLastWords(mark.lastWords(), mark.name());
+    }
+    end = Qmp.resume(channel, QmpOptions.DEFAULT.withTimeout(PATIENCE));
     return new Reattached(theirs);
   }
 
+  /** The word to go on waits in the socket for the monitor to run. */
   @Override
   public void complete() {
-    // The monitor has to run to be told anything.
+    Qmp qmp = end;
+    if (qmp != null && image.stopped()) {
+      going = qmp.submit("cont");
+    }
   }
 
   @Override
   public void restarted(RestartedContext restarted) {
-    ByteChannel channel = end;
-    if (channel == null) {
-      return;
-    }
-    try (Qmp qmp = Qmp.resume(channel, QmpOptions.DEFAULT.withTimeout(PATIENCE))) {
-      if (running) {
-        qmp.execute("cont");
+    try (Qmp qmp = end) {
+      Pending<JsonNode> word = going;
+      if (qmp != null && word != null) {
+        word.get(PATIENCE);
+        new Mark(image.mark()).tryRemove(qmp);
       }
     } catch (QmpException e) {
       restarted.note(

@@ -17,8 +17,6 @@ import dev.vmckpt.spi.PreflightContext;
 import dev.vmckpt.spi.ReattachContext;
 import dev.vmckpt.spi.Reattachment;
 import dev.vmckpt.spi.Recorded;
-import dev.vmckpt.spi.Visit;
-import dev.vmckpt.spi.VisitContext;
 import dev.vmckpt.spi.error.Refusal;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -73,16 +71,6 @@ public final class FilesAdapter implements Adapter {
 
   static List<FileKind<?>> kinds() {
     return KINDS;
-  }
-
-  @Override
-  public boolean last() {
-    return false;
-  }
-
-  @Override
-  public Optional<Visit> visit(VisitContext context) {
-    return Optional.empty();
   }
 
   @Override

@@ -21,8 +21,6 @@ import dev.vmckpt.spi.RecordContext;
 import dev.vmckpt.spi.Recorded;
 import dev.vmckpt.spi.RestartedContext;
 import dev.vmckpt.spi.SettleContext;
-import dev.vmckpt.spi.Visit;
-import dev.vmckpt.spi.VisitContext;
 import dev.vmckpt.spi.error.Refusal;
 import dev.vmckpt.spi.json.RecordJson;
 import dev.vmckpt.spi.remote.RemoteFd;
@@ -65,16 +63,6 @@ public final class TerminalsAdapter implements Adapter {
   @Override
   public List<String> before() {
     return List.of();
-  }
-
-  @Override
-  public boolean last() {
-    return false;
-  }
-
-  @Override
-  public Optional<Visit> visit(VisitContext context) {
-    return Optional.empty();
   }
 
   @Override

@@ -28,8 +28,13 @@ public interface Adapter {
   /** The names of the adapters that must run after this one on the way in; usually empty. */
   List<String> before();
 
-  /** Whether it runs behind all others on the way in, as what it brings to rest is not to wait. */
-  boolean last();
+  /**
+   * Whether it runs behind all others on the way in, and before them on the way out: what it brings
+   * to rest waits for nobody then.
+   */
+  default boolean last() {
+    return false;
+  }
 
   /**
    * Meets the outside of a target before its resources are listed: a connection that is opened here
@@ -38,7 +43,9 @@ public interface Adapter {
    *
    * @return empty when there is nothing to be opened
    */
-  Optional<Visit> visit(VisitContext context);
+  default Optional<Visit> visit(VisitContext context) {
+    return Optional.empty();
+  }
 
   /**
    * Says whether it carries a resource; the target runs and must not be touched.

@@ -3,7 +3,6 @@ package dev.vmckpt.spi;
 
 import dev.vmckpt.spi.remote.RemoteFd;
 import dev.vmckpt.spi.remote.RemoteTask;
-import java.nio.channels.ByteChannel;
 import java.nio.file.Path;
 import java.util.Map;
 
@@ -20,10 +19,10 @@ public interface ReattachContext {
   RemoteFd park(RemoteFd fd);
 
   /**
-   * An open file of the husk as a channel of ours: what is written to it over there can be read
-   * here. The caller closes it.
+   * A socket of the husk as a channel of ours, on which somebody can have the last word if we die
+   * when the process has been let go. The caller closes it.
    */
-  ByteChannel pull(RemoteFd fd);
+  GuardedChannel pull(RemoteFd fd);
 
   /** The folder of the snapshot; nothing in it may be changed. */
   Path snapshot();

@@ -84,14 +84,19 @@ public final class GuardedSocket extends FdChannel implements GuardedChannel {
           where.address(),
           place.length);
       SocketCalls.trySetOption(socket.number(), SOL_SOCKET, SO_SNDTIMEO, new byte[2 * Long.BYTES]);
-      return guarded(socket);
+      return over(socket);
     } catch (RuntimeException e) {
       socket.close();
       throw e;
     }
   }
 
-  private static GuardedSocket guarded(OwnFd socket) {
+  /**
+   * Gives a connected stream socket a guard.
+   *
+   * @param socket closed with this, not if there comes to be none
+   */
+  public static GuardedSocket over(OwnFd socket) {
     OwnFd[] pipe = FileCalls.pipe(0);
     try (OwnFd reading = above(pipe[0]);
         OwnFd talking = above(socket)) {

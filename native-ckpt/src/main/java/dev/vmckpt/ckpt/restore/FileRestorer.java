@@ -2,9 +2,9 @@
 package dev.vmckpt.ckpt.restore;
 
 import dev.vmckpt.ckpt.RestoreRequest;
+import dev.vmckpt.ckpt.guard.GuardedSocket;
 import dev.vmckpt.ckpt.objects.HuskFiles;
 import dev.vmckpt.ckpt.objects.KernelObjects;
-import dev.vmckpt.ckpt.raw.FdChannel;
 import dev.vmckpt.ckpt.raw.FileCalls;
 import dev.vmckpt.ckpt.raw.OwnFd;
 import dev.vmckpt.ckpt.raw.Sys;
@@ -12,6 +12,7 @@ import dev.vmckpt.ckpt.snapshot.AdapterSet;
 import dev.vmckpt.ckpt.trace.Husk;
 import dev.vmckpt.spi.Adapter;
 import dev.vmckpt.spi.FileCloner;
+import dev.vmckpt.spi.GuardedChannel;
 import dev.vmckpt.spi.ReattachContext;
 import dev.vmckpt.spi.Reattachment;
 import dev.vmckpt.spi.Recorded;
@@ -24,7 +25,6 @@ import dev.vmckpt.spi.remote.Nr;
 import dev.vmckpt.spi.remote.RemoteFd;
 import dev.vmckpt.spi.remote.RemoteTask;
 import java.io.IOException;
-import java.nio.channels.ByteChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -107,13 +107,18 @@ final class FileRestorer implements ReattachContext {
   }
 
   @Override
-  public ByteChannel pull(RemoteFd fd) {
+  public GuardedChannel pull(RemoteFd fd) {
     try (OwnFd handle =
         new OwnFd(Sys.check("pidfd_open", "the husk", FileCalls.tryPidFd(husk.pid())))) {
-      return new FdChannel(
+      OwnFd socket =
           new OwnFd(
-              Sys.check(
-                  "pidfd_getfd", fd.toString(), FileCalls.tryDuplicate(handle, fd.number()))));
+              Sys.check("pidfd_getfd", fd.toString(), FileCalls.tryDuplicate(handle, fd.number())));
+      try {
+        return GuardedSocket.over(socket);
+      } catch (RuntimeException e) {
+        socket.close();
+        throw e;
+      }
     }
   }
 
