@@ -11,9 +11,11 @@ import dev.vmckpt.spi.ClaimContext;
 import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.DetachContext;
 import dev.vmckpt.spi.Detachment;
+import dev.vmckpt.spi.DiskKeeper;
 import dev.vmckpt.spi.FdInfo;
 import dev.vmckpt.spi.FileCloner;
 import dev.vmckpt.spi.FileStat;
+import dev.vmckpt.spi.GuardedChannel;
 import dev.vmckpt.spi.ReattachContext;
 import dev.vmckpt.spi.RecordContext;
 import dev.vmckpt.spi.Recorded;
@@ -239,6 +241,11 @@ final class AdapterKit implements AutoCloseable {
       }
 
       @Override
+      public List<DiskKeeper> keepers() {
+        return List.of();
+      }
+
+      @Override
       public void announce(String message) {
         announced.add(message);
       }
@@ -279,6 +286,11 @@ final class AdapterKit implements AutoCloseable {
       @Override
       public RemoteTask husk() {
         return process;
+      }
+
+      @Override
+      public GuardedChannel pull(RemoteFd fd) {
+        throw new AssertionError("nobody talks to a husk here");
       }
 
       @Override

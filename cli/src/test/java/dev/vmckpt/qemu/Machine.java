@@ -166,6 +166,13 @@ final class Machine implements AutoCloseable {
     return run;
   }
 
+  /** Brings it back unless somebody has. */
+  void restoreIfGone(String name) throws Exception {
+    if (!Detached.alive(pid)) {
+      restore(name);
+    }
+  }
+
   /** The descriptor that a refused restore says may go elsewhere. */
   static String movable(Run refused) {
     Matcher matcher = REMEDY.matcher(refused.err());

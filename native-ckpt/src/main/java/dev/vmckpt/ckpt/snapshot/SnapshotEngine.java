@@ -13,6 +13,7 @@ import dev.vmckpt.spi.Adapter;
 import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.DetachContext;
 import dev.vmckpt.spi.Detachment;
+import dev.vmckpt.spi.DiskKeeper;
 import dev.vmckpt.spi.ExamineContext;
 import dev.vmckpt.spi.FileCloner;
 import dev.vmckpt.spi.Finding;
@@ -79,10 +80,16 @@ public final class SnapshotEngine {
    * @throws RefusedException if it holds something nobody carries; nothing was touched then
    */
   public Captured take(SnapshotRequest request, ProgressListener progress) {
+    try (Visits visits = Visits.make(adapters, request)) {
+      return take(request, visits, progress);
+    }
+  }
+
+  private Captured take(SnapshotRequest request, Visits visits, ProgressListener progress) {
     for (int attempt = 1; ; attempt++) {
       try (Plan plan = planner.plan(request.pid(), request.drops())) {
         refuse(plan);
-        return attempt(plan, request, progress, attempt == ATTEMPTS);
+        return attempt(plan, request, visits, progress, attempt == ATTEMPTS);
       } catch (PlanOutdatedException e) {
         // The target mapped or opened something between the plan and the pause. It was let go at
         // once.
@@ -100,11 +107,15 @@ public final class SnapshotEngine {
   }
 
   private Captured attempt(
-      Plan planned, SnapshotRequest request, ProgressListener progress, boolean last) {
+      Plan planned,
+      SnapshotRequest request,
+      Visits visits,
+      ProgressListener progress,
+      boolean last) {
     Plan plan = planned;
     Plan replanned = null;
     List<Detached> detached = new ArrayList<>();
-    List<String> notes = new ArrayList<>();
+    List<String> notes = new ArrayList<>(visits.notes());
     for (Plan.Child ended : plan.children()) {
       if (!ended.ours()) {
         notes.add(
@@ -123,7 +134,7 @@ public final class SnapshotEngine {
       Recording recording;
       ForkedChild child = null;
       try {
-        detach(plan, lodging, request, progress, detached);
+        detach(plan, new Context(lodging, request, visits, progress), detached);
         long start;
         String created;
         // Seized and not stopped: the pause begins with the first interrupt.
@@ -229,15 +240,10 @@ public final class SnapshotEngine {
   /** An adapter whose connections are at rest. */
   record Detached(Adapter adapter, List<DescriptorResource> claimed, Detachment detachment) {}
 
-  private void detach(
-      Plan plan,
-      Lodging lodging,
-      SnapshotRequest request,
-      ProgressListener progress,
-      List<Detached> detached) {
+  private void detach(Plan plan, Context context, List<Detached> detached) {
     for (Adapter adapter : adapters.ordered()) {
       List<DescriptorResource> claimed = claimed(plan, adapter);
-      Detachment detachment = adapter.detach(claimed, new Context(lodging, request, progress));
+      Detachment detachment = adapter.detach(claimed, context);
       detached.add(new Detached(adapter, claimed, detachment));
     }
   }
@@ -290,11 +296,13 @@ public final class SnapshotEngine {
   private final class Context implements DetachContext {
     private final Lodging lodging;
     private final SnapshotRequest request;
+    private final Visits visits;
     private final ProgressListener progress;
 
-    Context(Lodging lodging, SnapshotRequest request, ProgressListener progress) {
+    Context(Lodging lodging, SnapshotRequest request, Visits visits, ProgressListener progress) {
       this.lodging = lodging;
       this.request = request;
+      this.visits = visits;
       this.progress = progress;
     }
 
@@ -306,6 +314,11 @@ public final class SnapshotEngine {
     @Override
     public FileCloner cloner() {
       return cloner;
+    }
+
+    @Override
+    public List<DiskKeeper> keepers() {
+      return visits.keepers();
     }
 
     @Override
