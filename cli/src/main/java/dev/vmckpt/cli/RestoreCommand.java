@@ -12,6 +12,7 @@ import dev.vmckpt.spi.error.UsageException;
 import dev.vmckpt.store.Store;
 import dev.vmckpt.store.Stored;
 import dev.vmckpt.store.Work;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -30,7 +31,8 @@ import picocli.CommandLine.Parameters;
       "",
       "Example:",
       "  vmckpt restore web",
-      "  vmckpt restore web --foreground --reattach fd:1=/tmp/console.log"
+      "  vmckpt restore web --foreground --reattach fd:1=/tmp/console.log",
+      "  vmckpt restore web --on qemu --accel kvm --reattach netdev:n0=user"
     })
 final class RestoreCommand extends AbstractCommand {
   @Parameters(
@@ -60,7 +62,9 @@ final class RestoreCommand extends AbstractCommand {
   @Option(
       names = "--reattach",
       paramLabel = "KEY=VALUE",
-      description = "Attach a connection to something else, for example fd:1=/tmp/console.log.")
+      description =
+          "Attach a connection to something else, for example fd:1=/tmp/console.log. With --on"
+              + " qemu: netdev:ID, chardev:ID, disk:PATH.")
   Map<String, String> reattach = new LinkedHashMap<>();
 
   @Option(
@@ -135,21 +139,24 @@ final class RestoreCommand extends AbstractCommand {
   }
 
   private int startAnother(Store store, Stored stored, long begun) {
-    if (!"qemu".equals(on)) {
+    if (on == null) {
       throw new UsageException("--binary, --accel, --cpu and --without go with --on qemu");
+    }
+    if (!on.equals("qemu")) {
+      throw new UsageException("--on " + on + " is none: there is qemu");
     }
     if (foreground || eager || inPlace) {
       throw new UsageException("--on qemu goes without --foreground, --eager and --in-place");
     }
+    OtherQemu.Wish wish =
+        new OtherQemu.Wish(binary == null ? null : program(binary), accel, cpu, without, reattach);
     MachineStarter.Started started;
     try (TerminalProgress progress = new TerminalProgress(session);
         Work work = store.work(stored)) {
       store.check(stored, progress);
       started =
-          new OtherQemu(stored.folder(), stored.folder(), stored.manifest().processes().get(0))
-              .start(
-                  new OtherQemu.Wish(binary, accel, cpu, without, Map.copyOf(reattach)),
-                  work.folder());
+          new OtherQemu(stored.folder(), stored.manifest().processes().get(0))
+              .start(wish, work.folder());
       work.keep();
     }
     notes(started.notes());
@@ -171,6 +178,18 @@ final class RestoreCommand extends AbstractCommand {
             + started.monitor());
     store.sweepWork();
     return ExitCode.DONE.code();
+  }
+
+  /** A name alone is looked up where a shell would look it up. */
+  private Path program(Path named) {
+    if (named.getNameCount() == 1 && !named.isAbsolute()) {
+      for (String each : session.environment().getOrDefault("PATH", "").split(":", -1)) {
+        if (!each.isEmpty() && Files.isExecutable(Path.of(each).resolve(named))) {
+          return Path.of(each).resolve(named).toAbsolutePath();
+        }
+      }
+    }
+    return named.toAbsolutePath();
   }
 
   /** Waits for its end; what ends us before (Ctrl-C, SIGTERM) ends the process as well. */

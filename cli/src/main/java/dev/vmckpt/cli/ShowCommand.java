@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.cli;
 
+import dev.vmckpt.qemu.machine.MachineImage;
+import dev.vmckpt.qemu.machine.MachineRecorder;
 import dev.vmckpt.spi.error.ExitCode;
 import dev.vmckpt.spi.image.CaptureFacts;
 import dev.vmckpt.spi.image.DescriptorImage;
@@ -14,6 +16,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -88,7 +91,28 @@ final class ShowCommand extends AbstractCommand {
         .put("host", manifest.host())
         .put("capture", manifest.capture())
         .put("processes", processes)
+        .put("machine", machine(stored))
         .put("files", manifest.files());
+  }
+
+  /** What 'restore --on qemu' would start; null if the snapshot was taken without --machine. */
+  private static @Nullable MachineImage machine(Stored stored) {
+    return stored.manifest().files().containsKey(MachineImage.FILE)
+        ? MachineRecorder.read(stored.folder())
+        : null;
+  }
+
+  private static String words(MachineImage machine) {
+    return machine.machine()
+        + ", "
+        + Humans.count(machine.cpus(), "processor")
+        + " "
+        + machine.cpu().type()
+        + " under "
+        + machine.accelerator()
+        + ", QEMU "
+        + machine.version()
+        + "; restore --on qemu starts another";
   }
 
   private String text(Stored stored) {
@@ -116,6 +140,10 @@ final class ShowCommand extends AbstractCommand {
             + Humans.bytes(stored.imageBytes())
             + " on disk with everything");
     line(text, "folder", stored.folder().toString());
+    MachineImage machine = machine(stored);
+    if (machine != null) {
+      line(text, "machine", words(machine));
+    }
     for (ProcessImage process : manifest.processes()) {
       text.append('\n');
       line(text, "process", process.pid() + " " + process.name());

@@ -11,6 +11,7 @@ import dev.vmckpt.spi.image.CaptureFacts;
 import dev.vmckpt.store.Draft;
 import dev.vmckpt.store.Stored;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -29,7 +30,8 @@ import picocli.CommandLine.Parameters;
       "",
       "Example:",
       "  vmckpt snapshot qemu-system-x86_64 --name web --tag before-upgrade",
-      "  vmckpt snapshot 4242 --kill --json"
+      "  vmckpt snapshot 4242 --kill --json",
+      "  vmckpt snapshot qemu-system-x86_64 --name web --machine"
     })
 final class SnapshotCommand extends AbstractCommand {
   /** How memory is captured. */
@@ -97,6 +99,13 @@ final class SnapshotCommand extends AbstractCommand {
               + " none to do without. By itself the one on QEMU's command line is found.")
   @Nullable String qmp;
 
+  @Option(
+      names = "--machine",
+      description =
+          "Keep what another QEMU needs too: the machine as QEMU describes it and the state of its"
+              + " devices. 'restore --on qemu' starts one from it.")
+  boolean machine;
+
   SnapshotCommand(Session session) {
     super(session);
   }
@@ -131,7 +140,14 @@ final class SnapshotCommand extends AbstractCommand {
   /** What adapters are told. */
   private Map<String, String> options() {
     String monitor = qmp == null ? Target.monitor(target) : qmp;
-    return monitor.isEmpty() ? Map.of() : Map.of("qmp", monitor);
+    Map<String, String> options = new HashMap<>();
+    if (!monitor.isEmpty()) {
+      options.put("qmp", monitor);
+    }
+    if (machine) {
+      options.put("machine", "");
+    }
+    return Map.copyOf(options);
   }
 
   private static ExitCode end(int pid, List<String> notes) {
@@ -160,6 +176,7 @@ final class SnapshotCommand extends AbstractCommand {
             .put("copiedInPauseBytes", facts.copiedInPauseBytes())
             .put("capture", facts.method())
             .put("captureReason", facts.reason())
+            .put("machine", machine)
             .put("killed", kill)
             .put("folder", stored.folder().toString())
             .put("notes", notes);

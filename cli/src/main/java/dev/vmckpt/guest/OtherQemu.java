@@ -30,16 +30,16 @@ import org.jspecify.annotations.Nullable;
  * disks are working copies of those the snapshot keeps.
  *
  * @param snapshot the folder of the snapshot
- * @param machine the folder that the machine was recorded in, mostly the same
  * @param process the saved QEMU
  */
-public record OtherQemu(Path snapshot, Path machine, ProcessImage process) {
+public record OtherQemu(Path snapshot, ProcessImage process) {
   /** How the adapter of files calls itself, and what it says of a file that is kept. */
   private static final String FILES = "files";
 
   private static final String KEPT = "diskFile";
   private static final String NETDEV = "netdev:";
   private static final String CHARDEV = "chardev:";
+  private static final String DISK = "disk:";
 
   /**
    * What is to be different.
@@ -48,14 +48,43 @@ public record OtherQemu(Path snapshot, Path machine, ProcessImage process) {
    * @param accelerator {@code tcg} or {@code kvm}, or null for the one it had
    * @param cpu the value of {@code -cpu}, or null for the one it had
    * @param accepted features of the processor that the guest does not use
-   * @param reattach {@code netdev:ID} and {@code chardev:ID} with what they are to be
+   * @param reattach {@code netdev:ID}, {@code chardev:ID} and {@code disk:PATH} with what they are
+   *     to be
    */
   public record Wish(
       @Nullable Path binary,
       @Nullable String accelerator,
       @Nullable String cpu,
       Set<String> accepted,
-      Map<String, String> reattach) {}
+      Map<String, String> reattach) {
+    /**
+     * @throws UsageException if there is no such accelerator, or nothing of the kind that is to be
+     *     attached to something else
+     */
+    public Wish {
+      if (accelerator != null && !accelerator.equals("tcg") && !accelerator.equals("kvm")) {
+        throw new UsageException("--accel " + accelerator + " is none: there are tcg and kvm");
+      }
+      for (String key : reattach.keySet()) {
+        if (!key.startsWith(NETDEV) && !key.startsWith(CHARDEV) && !key.startsWith(DISK)) {
+          throw new UsageException(
+              "--reattach "
+                  + key
+                  + " is none for another QEMU, which has netdev:ID, chardev:ID and disk:PATH");
+        }
+      }
+    }
+
+    private Map<String, String> of(String kind) {
+      Map<String, String> named = new LinkedHashMap<>();
+      for (Map.Entry<String, String> entry : reattach.entrySet()) {
+        if (entry.getKey().startsWith(kind)) {
+          named.put(entry.getKey().substring(kind.length()), entry.getValue());
+        }
+      }
+      return named;
+    }
+  }
 
   /**
    * Starts it.
@@ -65,13 +94,17 @@ public record OtherQemu(Path snapshot, Path machine, ProcessImage process) {
    * @throws FailureException with QEMU's words, if it fails for another reason
    */
   public MachineStarter.Started start(Wish wish, Path work) {
-    MachineStarter starter = new MachineStarter(machine);
+    MachineStarter starter = new MachineStarter(snapshot);
     try {
       Files.createDirectories(
           work, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
     } catch (IOException e) {
       throw new FailureException(work + " cannot be made: " + e.getMessage(), e);
     }
+    Map<String, String> kept = keptDisks();
+    Map<String, Path> disks = new LinkedHashMap<>();
+    kept.forEach((path, copy) -> disks.put(path, workingCopy(work, copy)));
+    wish.of(DISK).forEach((path, file) -> disks.put(path, Path.of(file).toAbsolutePath()));
     try (SavedMemory memory = new SavedMemory(snapshot, process.memory(), process.files())) {
       List<Refusal> obstacles = new ArrayList<>();
       for (RamBlock block : starter.image().ram()) {
@@ -85,19 +118,19 @@ public record OtherQemu(Path snapshot, Path machine, ProcessImage process) {
               wish.binary(),
               wish.accelerator(),
               wish.cpu(),
-              disks(work),
-              named(wish.reattach(), NETDEV),
-              named(wish.reattach(), CHARDEV),
+              disks,
+              wish.of(NETDEV),
+              wish.of(CHARDEV),
               wish.accepted(),
               work),
-          memory::read);
+          memory::read,
+          () -> copyDisks(kept, disks, work));
     }
   }
 
-  /** A working copy of each disk the snapshot keeps, by the path it had. */
-  private Map<String, Path> disks(Path work) {
-    FileCloner cloner = new LinuxFileCloner();
-    Map<String, Path> disks = new LinkedHashMap<>();
+  /** Of each disk the snapshot keeps, by the path it had: where it lies in the snapshot. */
+  private Map<String, String> keptDisks() {
+    Map<String, String> disks = new LinkedHashMap<>();
     for (OpenFileImage file : process.files()) {
       if (file.object() instanceof DescriptorImage.Connection connection
           && connection.adapter().equals(FILES)
@@ -105,28 +138,26 @@ public record OtherQemu(Path snapshot, Path machine, ProcessImage process) {
           && state.get("file") instanceof Map<?, ?> kept
           && KEPT.equals(kept.get("kind"))
           && kept.get("path") instanceof String path
-          && kept.get("copy") instanceof String copy
-          && !disks.containsKey(path)) {
-        Path working = work.resolve(copy.substring(copy.lastIndexOf('/') + 1));
-        cloner.copy(snapshot.resolve(copy), working);
-        disks.put(path, working);
+          && kept.get("copy") instanceof String copy) {
+        disks.putIfAbsent(path, copy);
       }
     }
     return disks;
   }
 
-  private static Map<String, String> named(Map<String, String> reattach, String kind) {
-    Map<String, String> named = new LinkedHashMap<>();
-    for (Map.Entry<String, String> entry : reattach.entrySet()) {
-      if (entry.getKey().startsWith(kind)) {
-        named.put(entry.getKey().substring(kind.length()), entry.getValue());
-      } else if (!entry.getKey().startsWith(NETDEV) && !entry.getKey().startsWith(CHARDEV)) {
-        throw new UsageException(
-            "--reattach "
-                + entry.getKey()
-                + " is none for another QEMU, which has netdev:ID and chardev:ID");
-      }
-    }
-    return named;
+  private static Path workingCopy(Path work, String copy) {
+    return work.resolve(copy.substring(copy.lastIndexOf('/') + 1));
+  }
+
+  /** Makes the working copies, but of those disks that the user has others for. */
+  private void copyDisks(Map<String, String> kept, Map<String, Path> disks, Path work) {
+    FileCloner cloner = new LinuxFileCloner();
+    kept.forEach(
+        (path, copy) -> {
+          Path working = workingCopy(work, copy);
+          if (working.equals(disks.get(path)) && !Files.exists(working)) {
+            cloner.copy(snapshot.resolve(copy), working);
+          }
+        });
   }
 }

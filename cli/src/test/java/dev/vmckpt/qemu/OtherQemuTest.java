@@ -3,85 +3,230 @@ package dev.vmckpt.qemu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.vmckpt.guest.OtherQemu;
-import dev.vmckpt.images.Detached;
 import dev.vmckpt.images.Guest;
+import dev.vmckpt.images.Images;
 import dev.vmckpt.images.SelfcheckDisk;
 import dev.vmckpt.images.SelfcheckMachine;
-import dev.vmckpt.qemu.machine.MachineImage;
-import dev.vmckpt.qemu.machine.MachineRecorder;
-import dev.vmckpt.qemu.machine.MachineStarter;
+import dev.vmckpt.qemu.Vmckpt.Run;
 import dev.vmckpt.qmp.Qmp;
-import dev.vmckpt.spi.image.Manifest;
-import dev.vmckpt.spi.image.ManifestFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
-import java.util.Map;
-import java.util.Objects;
-import java.util.Set;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** One snapshot of a process, and other QEMUs started from it. */
+/** One snapshot of a process, and other QEMUs started from it, as a user does it. */
 class OtherQemuTest {
-  @TempDir Path folder = Path.of("/nonexistent");
+  /** What both accelerators can show to a guest on this processor. */
+  private static final String CPU = "qemu64,-svm,-sse3,-x2apic";
 
-  private Manifest manifest(Path snapshot) throws Exception {
-    byte[] bytes = Files.readAllBytes(snapshot.resolve(Manifest.FILE));
-    return ManifestFile.decode(bytes, snapshot.toString());
+  @TempDir Path folder = Path.of("/nonexistent");
+  private Vmckpt vmckpt = new Vmckpt(folder);
+  private Moves moves = new Moves(vmckpt);
+
+  @BeforeEach
+  void begin() {
+    vmckpt = new Vmckpt(folder);
+    moves = new Moves(vmckpt);
+  }
+
+  @AfterEach
+  void end() {
+    moves.close();
+  }
+
+  private Path first() {
+    return folder.resolve("first");
+  }
+
+  private void selfcheck(int cpus, String... more) {
+    List<String> options = new ArrayList<>(List.of("-cpu", CPU, "-qmp", monitor()));
+    options.addAll(List.of(more));
+    moves.is(
+        SelfcheckMachine.kvm()
+            .withDisk(SelfcheckMachine.Disk.VIRTIO)
+            .withCpus(cpus)
+            .with(options.toArray(new String[0]))
+            .start(folder),
+        Beats.selfcheck(folder.resolve("serial")));
+  }
+
+  private String monitor() {
+    return "unix:" + first() + ",server=on,wait=off";
+  }
+
+  /** The guest goes from one to the next; each time the one before is ended by the snapshot. */
+  private void moveOver(int cpus, String from, String... to) throws Exception {
+    selfcheck(cpus, "-accel", from);
+    moves.awaitGood(3);
+    Path disk = folder;
+    for (int i = 0; i < to.length; i++) {
+      String name = "s" + i;
+      Run saved = moves.save(name, "--machine", "--kill");
+      assertThat(saved.object().get("machine")).isEqualTo(true);
+      Run moved = moves.restore(name, "--accel", to[i], "--without", "kvm");
+      disk = Path.of(moved.text("monitor")).getParent();
+      assertThat(moves.commandLine()).contains("-accel", to[i]);
+      moves.awaitGood(10);
+      vmckpt.ok("verify", name);
+    }
+    moves.close();
+    try (var files = Files.list(disk)) {
+      Path image = files.filter(each -> each.toString().endsWith(".img")).findAny().orElseThrow();
+      assertThat(SelfcheckDisk.read(image).errors()).isEmpty();
+    }
   }
 
   @Test
-  void oneSnapshotGoesOnUnderBothAccelerators() throws Exception {
-    Vmckpt vmckpt = new Vmckpt(folder);
-    Path monitor = folder.resolve("first");
-    Path machine = Files.createDirectory(folder.resolve("machine"));
-    Path snapshot;
-    MachineImage recorded;
-    Guest guest =
-        SelfcheckMachine.kvm()
-            .withDisk(SelfcheckMachine.Disk.VIRTIO)
-            .with("-accel", "tcg", "-cpu", "qemu64,-svm,-sse3,-x2apic")
-            .with("-qmp", "unix:" + monitor + ",server=on,wait=off")
-            .start(folder);
-    try (guest;
-        Qmp qmp = Qmp.connect(monitor, Duration.ofSeconds(60))) {
-      guest.awaitPasses(5);
-      MachineRecorder recorder = new MachineRecorder(guest.pid());
-      assertThat(recorder.prepare(qmp)).isEmpty();
+  void fromTcgToKvmAndBack() throws Exception {
+    moveOver(1, "tcg", "kvm", "tcg");
+  }
+
+  @Test
+  void severalProcessorsFromKvmToTcgAndBack() throws Exception {
+    moveOver(2, "kvm", "tcg", "kvm");
+  }
+
+  @Test
+  void oneSnapshotIsForBothRoadsAndTheOriginalGoesOn() throws Exception {
+    selfcheck(1, "-accel", "tcg");
+    moves.awaitGood(3);
+    Run saved = moves.save("m", "--machine");
+    moves.awaitGood(3);
+    assertThat(Qemu.status(first())).isEqualTo("running");
+    Path place = Path.of(saved.text("folder"));
+    assertThat(Files.size(place.resolve("machine.state"))).isBetween(10_000L, 1_000_000L);
+    assertThat(vmckpt.ok("show", "m").out()).contains("machine   pc-i440fx", "--on qemu");
+    assertThat(vmckpt.ok("show", "m", "--json").out()).contains("\"accelerator\" : \"tcg\"");
+    moves.end();
+
+    moves.restore("m", "--accel", "kvm", "--without", "kvm");
+    moves.awaitGood(5);
+    moves.end();
+    moves.bringBack("m");
+    moves.awaitGood(5);
+    moves.end();
+
+    Files.write(place.resolve("machine.state"), new byte[] {1}, StandardOpenOption.WRITE);
+    assertThat(vmckpt.fails(5, "restore", "m", "--on", "qemu").err()).contains("machine.state");
+  }
+
+  @Test
+  void aLinuxGuestGetsAnotherProcessorOrIsRefused() throws Exception {
+    Path disk = folder.resolve("linux.raw");
+    Files.copy(Images.linuxDisk(), disk);
+    moves.is(
+        Guest.linux(
+            folder,
+            32,
+            List.of(
+                "-accel",
+                "tcg",
+                "-cpu",
+                "Nehalem",
+                "-smp",
+                "2",
+                "-m",
+                "256",
+                "-drive",
+                "file=" + disk + ",format=raw,if=virtio",
+                "-netdev",
+                "user,id=n0",
+                "-device",
+                "virtio-net-pci,netdev=n0",
+                "-qmp",
+                monitor())),
+        Beats.linux(folder.resolve("serial")));
+    moves.awaitGood(5);
+    moves.save("linux", "--machine", "--kill");
+
+    for (String lesser : List.of("core2duo", "Nehalem,-sse4.2", "qemu32")) {
+      Run refused = moves.refused("linux", "--cpu", lesser);
+      assertThat(refused.err()).contains("the guest has seen what");
+    }
+    assertThat(moves.refused("linux", "--cpu", "none-such").err()).contains("none-such");
+    assertThat(moves.refused("linux", "--cpu", "host").err()).contains("only KVM has it");
+    assertThat(moves.refused("linux", "--binary", "/no/qemu").err()).contains("/no/qemu");
+    assertThat(moves.refused("linux", "--reattach", "netdev:x=user").err())
+        .contains("no -netdev of that id", "it has n0");
+
+    moves.restore(
+        "linux", "--cpu", "max,vendor=GenuineIntel", "--reattach", "netdev:n0=hubport,hubid=0");
+    assertThat(moves.commandLine()).contains("hubport,hubid=0,id=n0");
+    moves.awaitGood(10);
+    // A machine that was moved is a machine like any other.
+    moves.save("again", "--machine", "--kill");
+    moves.restore("again", "--binary", "qemu-system-x86_64");
+    moves.awaitGood(5);
+  }
+
+  @Test
+  void whatCannotBeIsSaidBeforeAnythingStarts() throws Exception {
+    selfcheck(1, "-accel", "tcg");
+    moves.awaitGood(1);
+    int pid = moves.pid();
+    moves.save("plain");
+    assertThat(moves.refused("plain").err()).contains("taken without --machine");
+    assertThat(usage("restore", "plain", "--on", "bochs")).contains("there is qemu");
+    assertThat(usage("restore", "plain", "--accel", "kvm")).contains("go with --on qemu");
+    assertThat(usage("restore", "plain", "--on", "qemu", "--accel", "xen"))
+        .contains("there are tcg and kvm");
+    assertThat(usage("restore", "plain", "--on", "qemu", "--eager")).contains("without");
+    assertThat(usage("restore", "plain", "--on", "qemu", "--reattach", "fd:3=/x"))
+        .contains("fd:3", "netdev:ID");
+    assertThat(usage("snapshot", "" + pid, "--machine", "--qmp", "none")).contains("--machine");
+
+    try (Qmp held = Qemu.monitor(first())) {
+      Run refused = vmckpt.fails(3, "snapshot", "" + pid, "--machine");
+      assertThat(refused.err()).contains("somebody else holds", "leave out --machine");
+      assertThat(held.isOpen()).isTrue();
+    }
+    moves.awaitGood(2);
+    assertThat(Qemu.status(first())).isEqualTo("running");
+  }
+
+  private String usage(String... words) throws Exception {
+    return vmckpt.fails(2, words).err();
+  }
+
+  @Test
+  void aDeviceThatQemuDoesNotMoveIsNamed() throws Exception {
+    selfcheck(
+        1,
+        "-accel",
+        "tcg",
+        "-device",
+        "e1000,id=card,romfile=",
+        "-device",
+        "ivshmem-plain,memdev=shared,master=off",
+        "-object",
+        "memory-backend-memfd,id=shared,size=1M,share=on");
+    moves.awaitGood(1);
+    Run refused = vmckpt.fails(3, "snapshot", "" + moves.pid(), "--machine");
+    assertThat(refused.err()).contains("QEMU does not move it").contains("ivshmem");
+    moves.awaitGood(2);
+    assertThat(Qemu.status(first())).isEqualTo("running");
+  }
+
+  @Test
+  void whatWasStoppedIsStartedStopped() throws Exception {
+    selfcheck(1, "-accel", "tcg");
+    moves.awaitGood(1);
+    try (Qmp qmp = Qemu.monitor(first())) {
       qmp.execute("stop");
-      recorded = recorder.record(qmp, machine, true);
-      Vmckpt.Run run = vmckpt.ok("snapshot", "" + guest.pid(), "--json", "--name", "m");
-      snapshot = Path.of(run.text("folder"));
+    }
+    moves.save("stopped", "--machine");
+    assertThat(Qemu.status(first())).isEqualTo("paused");
+    moves.end();
+    Path there = Path.of(moves.restore("stopped").text("monitor"));
+    assertThat(Qemu.status(there)).isEqualTo("paused");
+    try (Qmp qmp = Qemu.monitor(there)) {
       qmp.execute("cont");
-      guest.awaitPasses(3);
     }
-    assertThat(recorded.stateBytes()).isLessThan(1 << 20);
-    vmckpt.fails(1, "restore", "m", "--on", "qemu");
-    for (String accelerator : new String[] {"kvm", "tcg"}) {
-      Path work = folder.resolve("on-" + accelerator);
-      MachineStarter.Started started =
-          new OtherQemu(snapshot, machine, manifest(snapshot).processes().get(0))
-              .start(new OtherQemu.Wish(null, accelerator, null, Set.of(), Map.of()), work);
-      try {
-        Guest other = guest.as(started.pid());
-        // The line goes on at its end: passes of before are in it, and are done again.
-        long mark = Files.size(other.log().path());
-        Health.await(
-            "passes under " + accelerator,
-            () -> other.log().linesFrom(mark, "pass ").size() > 20 || !other.alive());
-        assertThat(other.alive()).isTrue();
-        assertThat(other.errors()).isEmpty();
-      } finally {
-        Detached.kill(started.pid());
-      }
-      try (var files = Files.list(work)) {
-        Path disk =
-            Objects.requireNonNull(
-                files.filter(each -> each.toString().endsWith(".img")).findFirst().orElse(null));
-        assertThat(SelfcheckDisk.read(disk).errors()).isEmpty();
-      }
-    }
+    moves.awaitGood(3);
   }
 }

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.qemu;
 
+import dev.vmckpt.qemu.machine.MachineRecorder;
 import dev.vmckpt.qmp.QmpException;
 import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.DiskKeeper;
 import dev.vmckpt.spi.Visit;
 import dev.vmckpt.spi.VisitContext;
 import dev.vmckpt.spi.error.FailureException;
+import dev.vmckpt.spi.error.Refusal;
+import dev.vmckpt.spi.error.RefusedException;
 import dev.vmckpt.spi.error.SyscallException;
+import dev.vmckpt.spi.error.UsageException;
 import java.net.SocketAddress;
 import java.net.UnixDomainSocketAddress;
 import java.nio.file.Path;
@@ -15,6 +19,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /** The monitor of a target, and which of the target's sockets is its end of our connection. */
 final class MonitorVisit implements Visit {
@@ -23,17 +28,25 @@ final class MonitorVisit implements Visit {
 
   static final String NONE = "none";
 
+  /** The word of the user's wish to keep the machine too, for another QEMU; its value is empty. */
+  static final String MACHINE = "machine";
+
+  private static final String KEEPING = "keeping the machine for another QEMU";
+
   /** Others may connect to the target right when we do. */
   private static final int ATTEMPTS = 3;
 
   private final Monitor monitor;
   private final String link;
   private final Runnable closed;
+  private final @Nullable MachineRecorder machine;
 
-  private MonitorVisit(Monitor monitor, String link, Runnable closed) {
+  private MonitorVisit(
+      Monitor monitor, String link, Runnable closed, @Nullable MachineRecorder machine) {
     this.monitor = monitor;
     this.link = link;
     this.closed = closed;
+    this.machine = machine;
   }
 
   /**
@@ -42,19 +55,28 @@ final class MonitorVisit implements Visit {
    * @param closed is told when it is given back
    * @return empty if there is none, if the user wants none, or if somebody else has it: the user is
    *     told that
+   * @throws RefusedException if the machine is to be kept and cannot be, or there is no monitor
    */
   static Optional<MonitorVisit> make(VisitContext context, Runnable closed) {
     String wish = context.options().getOrDefault(OPTION, "");
+    boolean machine = context.options().containsKey(MACHINE);
     if (wish.equals(NONE)) {
+      if (machine) {
+        throw new UsageException("--machine asks the monitor of QEMU: it goes without --qmp none");
+      }
       return Optional.empty();
     }
     List<String> reasons = new ArrayList<>();
     for (SocketAddress place : MonitorFinder.of(context.pid(), wish)) {
       try {
-        return Optional.of(take(context, place, closed));
+        MonitorVisit visit = take(context, place, closed);
+        return Optional.of(machine ? visit.withMachine(context.pid()) : visit);
       } catch (QmpException | SyscallException | FailureException e) {
         reasons.add(e.getMessage() + "");
       }
+    }
+    if (machine) {
+      throw noMonitor(context.pid(), reasons);
     }
     if (!reasons.isEmpty()) {
       context.note(
@@ -63,6 +85,37 @@ final class MonitorVisit implements Visit {
               + String.join("; ", reasons));
     }
     return Optional.empty();
+  }
+
+  private static RefusedException noMonitor(int pid, List<String> reasons) {
+    return new RefusedException(
+        KEEPING,
+        List.of(
+            new Refusal(
+                "monitor of " + pid,
+                reasons.isEmpty()
+                    ? "none is on its command line"
+                    : "it was not to be had: " + String.join("; ", reasons),
+                "start QEMU with -qmp unix:PATH,server=on,wait=off, say where it is with --qmp, or"
+                    + " leave out --machine")));
+  }
+
+  /** Asks for what can be asked while the guest runs. Whatever goes wrong closes this. */
+  private MonitorVisit withMachine(int pid) {
+    boolean prepared = false;
+    try {
+      MachineRecorder recorder = new MachineRecorder(pid);
+      List<Refusal> obstacles = recorder.prepare(monitor.qmp());
+      if (!obstacles.isEmpty()) {
+        throw new RefusedException(KEEPING, obstacles);
+      }
+      prepared = true;
+      return new MonitorVisit(monitor, link, closed, recorder);
+    } finally {
+      if (!prepared) {
+        close();
+      }
+    }
   }
 
   private static MonitorVisit take(VisitContext context, SocketAddress place, Runnable closed) {
@@ -77,7 +130,7 @@ final class MonitorVisit implements Visit {
         if (after.size() == 1) {
           goOnForTheDead(monitor, context);
           taken = true;
-          return new MonitorVisit(monitor, after.iterator().next(), closed);
+          return new MonitorVisit(monitor, after.iterator().next(), closed, null);
         }
         if (attempt == ATTEMPTS) {
           throw new FailureException(
@@ -118,6 +171,13 @@ final class MonitorVisit implements Visit {
 
   Monitor monitor() {
     return monitor;
+  }
+
+  /** Keeps the machine of a stopped guest in the folder of a snapshot, if that is wished. */
+  void keepMachine(Path folder, boolean ranBefore) {
+    if (machine != null) {
+      machine.record(monitor.qmp(), folder, ranBefore);
+    }
   }
 
   /** Whether a resource is the target's end of our connection. */

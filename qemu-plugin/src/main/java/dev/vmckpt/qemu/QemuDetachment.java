@@ -10,6 +10,7 @@ import dev.vmckpt.spi.Recorded;
 import dev.vmckpt.spi.SettleContext;
 import dev.vmckpt.spi.error.FailureException;
 import dev.vmckpt.spi.json.JsonTree;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -27,8 +28,16 @@ final class QemuDetachment implements Detachment {
     this.stopped = stopped;
   }
 
-  /** Stops the guest, if there is a monitor and it runs. */
-  static QemuDetachment begin(List<DescriptorResource> claimed, @Nullable MonitorVisit visit) {
+  /**
+   * Stops the guest, if there is a monitor and it runs; and keeps its machine, if that is wished.
+   *
+   * <p>Nothing of the guest moves between here and the pause: the state of its devices is of the
+   * same instant as its memory.
+   *
+   * @param folder of the snapshot
+   */
+  static QemuDetachment begin(
+      List<DescriptorResource> claimed, @Nullable MonitorVisit visit, Path folder) {
     if (visit == null) {
       return new QemuDetachment(claimed, null, false);
     }
@@ -39,6 +48,7 @@ final class QemuDetachment implements Detachment {
       if (running) {
         monitor.stop();
       }
+      keepMachine(visit, folder, running);
       return new QemuDetachment(claimed, monitor, running);
     } catch (QmpException e) {
       if (running) {
@@ -51,7 +61,21 @@ final class QemuDetachment implements Detachment {
     }
   }
 
-  private static void goOnQuietly(Monitor monitor, QmpException because) {
+  private static void keepMachine(MonitorVisit visit, Path folder, boolean running) {
+    try {
+      visit.keepMachine(folder, running);
+    } catch (RuntimeException e) {
+      if (running) {
+        goOnQuietly(visit.monitor(), e);
+      }
+      throw new FailureException(
+          "the machine could not be kept for another QEMU; leave out --machine to do without it: "
+              + e.getMessage(),
+          e);
+    }
+  }
+
+  private static void goOnQuietly(Monitor monitor, RuntimeException because) {
     try {
       monitor.goOn();
     } catch (QmpException e) {

@@ -161,11 +161,11 @@ public record CpuImage(
     }
     Set<String> names = new TreeSet<>(features);
     names.removeAll(other.features);
-    boolean named = !names.isEmpty();
-    names.removeAll(accepted);
     if (accepted.contains("kvm")) {
       names.removeIf(name -> name.startsWith("kvm"));
     }
+    boolean named = !names.isEmpty();
+    names.removeAll(accepted);
     missing.addAll(names);
     for (Map.Entry<String, Long> word : words.entrySet()) {
       long bits = word.getValue() & ~other.words.getOrDefault(word.getKey(), 0L);

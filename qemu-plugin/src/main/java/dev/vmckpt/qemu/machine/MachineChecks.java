@@ -7,6 +7,7 @@ import dev.vmckpt.qemu.machine.MachineImage.BlockFile;
 import dev.vmckpt.qemu.machine.MachineImage.Device;
 import dev.vmckpt.spi.error.FailureException;
 import dev.vmckpt.spi.error.Refusal;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -25,6 +26,10 @@ final class MachineChecks {
   private static final Path KVM_DEVICE = Path.of("/dev/kvm");
   private static final Pattern DEVICE_ID = Pattern.compile("(?:^|,)id=([^,]*)");
   private static final Pattern JSON_ID = Pattern.compile("\"id\"\\s*:\\s*\"([^\"]*)\"");
+
+  /** Bytes of a socket's path, the zero behind it not counted. */
+  private static final int LONGEST_SOCKET = 107;
+
   private static final String WITHOUT = "restore the process as it is, without --on";
 
   private final MachineImage image;
@@ -60,6 +65,7 @@ final class MachineChecks {
         && !(Files.isReadable(KVM_DEVICE) && Files.isWritable(KVM_DEVICE))) {
       add("--accel kvm", KVM_DEVICE + " is not there or not ours to open", "use --accel tcg");
     }
+    checkPlace();
     checkOptions();
     checkDisks();
     checkHotPlugged();
@@ -79,6 +85,17 @@ final class MachineChecks {
 
   private void add(String what, String why, String remedy) {
     refusals.add(new Refusal(what, why, remedy));
+  }
+
+  /** Sockets of ours get a name there, which the kernel wants short: sun_path of unix(7). */
+  private void checkPlace() {
+    String longest = request.folder().resolve(MachineStarter.INCOMING).toString();
+    if (longest.getBytes(StandardCharsets.UTF_8).length > LONGEST_SOCKET) {
+      add(
+          "socket " + longest,
+          "its path is longer than the " + LONGEST_SOCKET + " bytes that the kernel takes",
+          "move the store to a shorter path");
+    }
   }
 
   private void checkOptions() {
@@ -101,10 +118,10 @@ final class MachineChecks {
         add(
             "disk " + file.path(),
             "the snapshot has no copy of it as it was",
-            "give the file to be used for it");
+            "give a copy of that instant with --reattach disk:" + file.path() + "=FILE");
       }
-      Path used = other == null ? Path.of(image.workingFolder()).resolve(file.path()) : other;
-      if (!Files.exists(used)) {
+      Path used = Path.of(image.workingFolder()).resolve(file.path());
+      if (other == null && !Files.exists(used)) {
         add("disk " + used, "it is gone", "put it back");
       }
     }

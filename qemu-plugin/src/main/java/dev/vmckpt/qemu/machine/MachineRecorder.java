@@ -9,13 +9,16 @@ import dev.vmckpt.qmp.Qmp;
 import dev.vmckpt.qmp.QmpErrorException;
 import dev.vmckpt.spi.error.FailureException;
 import dev.vmckpt.spi.error.Refusal;
+import dev.vmckpt.spi.error.RefusedException;
 import dev.vmckpt.spi.json.RecordJson;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -31,6 +34,9 @@ import org.jspecify.annotations.Nullable;
  */
 public final class MachineRecorder {
   private static final String TYPE_SUFFIX = "-machine";
+
+  /** Until the state is written: milliseconds, on a host that is not overloaded. */
+  private static final Duration PATIENCE = Duration.ofSeconds(30);
 
   private final int pid;
   private @Nullable Facts facts;
@@ -221,7 +227,8 @@ public final class MachineRecorder {
         // live=false: else QEMU takes its hands off the disks, as at the end of a migration.
         qmp.execute(
             "xen-save-devices-state",
-            a -> a.put("filename", written.toAbsolutePath().toString()).put("live", false));
+            a -> a.put("filename", written.toAbsolutePath().toString()).put("live", false),
+            PATIENCE);
         byte[] state = Files.readAllBytes(written);
         DeviceState.parse(state);
         return state;
@@ -250,16 +257,23 @@ public final class MachineRecorder {
    * Reads what {@link #record} wrote.
    *
    * @throws dev.vmckpt.spi.error.SnapshotException if it is damaged
-   * @throws FailureException if it is not there
+   * @throws RefusedException if it is not there
    */
   public static MachineImage read(Path folder) {
     Path file = folder.resolve(MachineImage.FILE);
     try {
       byte[] json = Files.readAllBytes(file);
       return RecordJson.read(json, 0, json.length, MachineImage.class, file.toString());
+    } catch (NoSuchFileException e) {
+      throw new RefusedException(
+          MachineStarter.WHAT,
+          List.of(
+              new Refusal(
+                  "machine",
+                  "the snapshot has none, it was taken without --machine",
+                  "take one with 'snapshot --machine', or restore this one without --on")));
     } catch (IOException e) {
-      throw new FailureException(
-          "there is no machine in this snapshot; it was taken without --machine", e);
+      throw new FailureException(file + " cannot be read: " + e.getMessage(), e);
     }
   }
 }

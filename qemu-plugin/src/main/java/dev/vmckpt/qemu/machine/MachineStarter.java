@@ -32,7 +32,11 @@ import java.util.TreeSet;
  * memory, let it run. Whatever fails on the way ends it, and the failure says what it said.
  */
 public final class MachineStarter {
-  private static final String WHAT = "starting another QEMU";
+  static final String WHAT = "starting another QEMU";
+
+  /** The socket in the folder of a request that the state is sent through. */
+  static final String INCOMING = "incoming";
+
   private static final Set<String> ENDED = Set.of("completed", "failed");
   private static final Duration PATIENCE = Duration.ofMinutes(2);
 
@@ -42,6 +46,7 @@ public final class MachineStarter {
   /**
    * @param folder the one that {@link MachineRecorder#record} wrote to
    * @throws dev.vmckpt.spi.error.SnapshotException if it is damaged
+   * @throws RefusedException if there is no machine in it
    */
   public MachineStarter(Path folder) {
     image = MachineRecorder.read(folder);
@@ -63,22 +68,20 @@ public final class MachineStarter {
     return image;
   }
 
-  /** Everything that is known to stand in the way, before anything is started for good. */
-  public List<Refusal> check(MachineRequest request) {
-    return check(request, NewCommandLine.of(image, request), readState());
-  }
-
   /**
    * Starts it.
    *
    * @param memory of the process that the machine was in
+   * @param disks makes the files that the request names; called when nothing is known to stand in
+   *     the way, before anything is started for good
    * @throws RefusedException naming everything that stands in the way
    * @throws FailureException with QEMU's words, if it fails for another reason
    */
-  public Started start(MachineRequest request, MemorySource memory) {
+  public Started start(MachineRequest request, MemorySource memory, Runnable disks) {
     NewCommandLine.Result line = NewCommandLine.of(image, request);
     DeviceState saved = readState();
     refuse(check(request, line, saved));
+    disks.run();
     List<String> arguments = CommandLine.toArguments(line.options());
     arguments.addAll(List.of("-S", "-incoming", "defer"));
     byte[] incoming =
@@ -92,7 +95,7 @@ public final class MachineStarter {
             request.folder())) {
       try {
         long bytes = fill(qemu, memory);
-        load(qemu.qmp(), incoming, request.folder().resolve("incoming"));
+        load(qemu.qmp(), incoming, request.folder().resolve(INCOMING));
         if (image.running()) {
           qemu.qmp().execute("cont");
         }

@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -88,6 +89,8 @@ final class NewCommandLine {
     refusals.addAll(old.refusals());
     String accelerator =
         request.accelerator() == null ? image.accelerator() : request.accelerator();
+    unknown("netdev", request.networks().keySet(), old);
+    unknown("chardev", request.chardevs().keySet(), old);
     boolean same = accelerator.equals(image.accelerator());
     String cpu = request.cpu() == null ? last(old, "cpu") : request.cpu();
     String accelValue = last(old, "accel");
@@ -110,6 +113,26 @@ final class NewCommandLine {
           new Refusal("-cpu " + cpu, "only KVM has it", "name a model of QEMU's with --cpu"));
     }
     return new Result(List.copyOf(made), accelerator, cpu, notes, refusals);
+  }
+
+  /** What is to be something else has to be there. */
+  private void unknown(String kind, Set<String> wished, CommandLine old) {
+    Set<String> unknown = new TreeSet<>(wished);
+    Set<String> known = new TreeSet<>();
+    for (Option option : old.options()) {
+      String id = OptionValue.parse(option.text(), true).get("id");
+      if (option.name().equals(kind) && id != null) {
+        known.add(id);
+      }
+    }
+    unknown.removeAll(known);
+    for (String id : unknown) {
+      refusals.add(
+          new Refusal(
+              kind + ":" + id,
+              "the machine has no -" + kind + " of that id",
+              known.isEmpty() ? "leave it out" : "it has " + String.join(", ", known)));
+    }
   }
 
   private static @Nullable String last(CommandLine line, String name) {

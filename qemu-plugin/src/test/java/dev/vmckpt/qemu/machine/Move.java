@@ -5,6 +5,7 @@ import dev.vmckpt.images.Detached;
 import dev.vmckpt.images.Guest;
 import dev.vmckpt.qmp.Qmp;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -51,10 +52,12 @@ record Move(Guest guest, Path monitor, Path disk) implements AutoCloseable {
         long begun = System.nanoTime();
         MachineImage image = recorder.record(qmp, folder, true);
         long recorded = System.nanoTime();
-        Files.copy(disk, copy);
         MachineStarter.Started started =
             new MachineStarter(folder)
-                .start(request, (from, to) -> memory.tryRead(from.value(), to));
+                .start(
+                    request,
+                    (from, to) -> memory.tryRead(from.value(), to),
+                    () -> copyDisk(disk, copy));
         System.out.printf(
             "recorded in %.1f ms, %d bytes; started in %.1f ms, %d MiB written%n",
             (recorded - begun) / 1e6,
@@ -69,6 +72,14 @@ record Move(Guest guest, Path monitor, Path disk) implements AutoCloseable {
           qmp.execute("cont");
         }
       }
+    }
+  }
+
+  private static void copyDisk(Path from, Path to) {
+    try {
+      Files.copy(from, to);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
   }
 
