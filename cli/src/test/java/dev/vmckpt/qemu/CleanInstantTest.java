@@ -12,10 +12,12 @@ import dev.vmckpt.qmp.Pending;
 import dev.vmckpt.qmp.Qmp;
 import dev.vmckpt.qmp.QmpEvent;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -102,7 +104,7 @@ class CleanInstantTest {
       assertThat(run.err()).doesNotContain("monitor");
       assertThat(events.poll()).isNull();
     }
-    Run nobody = vmckpt.fails(3, "snapshot", "qmp:" + folder.resolve("nobody"));
+    Run nobody = vmckpt.fails(4, "snapshot", "qmp:" + folder.resolve("nobody"));
     assertThat(nobody.err()).contains("nobody listens");
   }
 
@@ -171,10 +173,11 @@ class CleanInstantTest {
   @Test
   void itsClockDoesNotJump() throws Exception {
     machine.close();
-    Path serial = folder.resolve("serial");
+    Path other = Files.createDirectory(folder.resolve("linux"));
+    Path serial = other.resolve("serial");
     List<String> options = new ArrayList<>(Machine.linux(serial));
     options.addAll(List.of("-netdev", "user,id=n"));
-    machine = Machine.boot(vmckpt, folder, options.toArray(new String[0]));
+    machine = Machine.boot(vmckpt, other, options.toArray(new String[0]));
     Beats beats = Beats.linux(serial);
     beats.awaitMore(machine.pid(), 3);
     vmckpt.ok("snapshot", "" + machine.pid(), "--name", "a");
@@ -186,6 +189,32 @@ class CleanInstantTest {
     beats.await(machine.pid(), mark, 2);
     String first = new LogFile(serial).linesFrom(mark, "tick ").get(0);
     assertThat(number(first)).isLessThan(atMost + 4);
+    // A day later, by the clocks that can be set.
+    machine.kill();
+    mark = beats.mark();
+    String[] tomorrow = {"unshare", "-T", "--monotonic", "86400", "--boottime", "86400"};
+    machine.is(vmckpt.by(List.of(tomorrow)).ok("restore", "a", "--json").number("pid"));
+    beats.await(machine.pid(), mark, 2);
+    assertThat(number(new LogFile(serial).linesFrom(mark, "tick ").get(0))).isLessThan(atMost + 4);
+  }
+
+  @Test
+  void whoeverLetsItGoOnMeanwhileSpoilsTheSnapshot() throws Exception {
+    try (Qmp watch = Qemu.monitor(watched())) {
+      AtomicInteger left = new AtomicInteger(1);
+      watch
+          .events()
+          .listen(
+              event -> {
+                if (event.name().equals("STOP") && left.getAndDecrement() > 0) {
+                  watch.submit("cont");
+                }
+              });
+      Run run = vmckpt.run("snapshot", "" + machine.pid(), "--name", "a");
+      assertThat(run.code()).isNotZero();
+      assertThat(run.err()).contains("somebody else let the guest go on");
+      assertThat(Qemu.status(watch)).isEqualTo("running");
+    }
   }
 
   private static double uptime(Path serial) throws IOException {

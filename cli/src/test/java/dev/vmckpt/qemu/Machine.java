@@ -102,7 +102,8 @@ final class Machine implements AutoCloseable {
         });
   }
 
-  private void is(int process) {
+  /** It goes on in another process. */
+  void is(int process) {
     pid = process;
     started.add(process);
   }

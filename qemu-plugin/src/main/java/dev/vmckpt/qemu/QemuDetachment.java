@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.qemu;
 
+import dev.vmckpt.qmp.EventQueue;
 import dev.vmckpt.qmp.QmpClosedException;
+import dev.vmckpt.qmp.QmpEvent;
 import dev.vmckpt.qmp.QmpException;
 import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.Detachment;
@@ -9,23 +11,23 @@ import dev.vmckpt.spi.RecordContext;
 import dev.vmckpt.spi.Recorded;
 import dev.vmckpt.spi.SettleContext;
 import dev.vmckpt.spi.error.FailureException;
+import dev.vmckpt.spi.error.RefusedException;
 import dev.vmckpt.spi.json.JsonTree;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** A guest that its monitor keeps stopped. */
+/** A guest that its monitor keeps stopped, by us or by whoever did before. */
 final class QemuDetachment implements Detachment {
   private final List<DescriptorResource> claimed;
   private final @Nullable Monitor monitor;
-  private final boolean stopped;
+  private boolean stopped;
+  private @Nullable EventQueue events;
 
-  private QemuDetachment(
-      List<DescriptorResource> claimed, @Nullable Monitor monitor, boolean stopped) {
+  private QemuDetachment(List<DescriptorResource> claimed, @Nullable Monitor monitor) {
     this.claimed = claimed;
     this.monitor = monitor;
-    this.stopped = stopped;
   }
 
   /**
@@ -38,49 +40,43 @@ final class QemuDetachment implements Detachment {
    */
   static QemuDetachment begin(
       List<DescriptorResource> claimed, @Nullable MonitorVisit visit, Path folder) {
-    if (visit == null) {
-      return new QemuDetachment(claimed, null, false);
+    QemuDetachment detachment = new QemuDetachment(claimed, visit == null ? null : visit.monitor());
+    if (visit != null) {
+      detachment.doing(
+          "the guest could not be stopped by its monitor; --qmp none does without it: ",
+          () -> detachment.stop(visit.monitor()));
+      detachment.doing(
+          "the machine could not be kept for another QEMU; without --machine it need not be: ",
+          () -> visit.keepMachine(folder, detachment.stopped));
     }
-    Monitor monitor = visit.monitor();
-    boolean running = false;
-    try {
-      running = monitor.running();
-      if (running) {
-        monitor.stop();
-      }
-      keepMachine(visit, folder, running);
-      return new QemuDetachment(claimed, monitor, running);
-    } catch (QmpException e) {
-      if (running) {
-        goOnQuietly(monitor, e);
-      }
-      throw new FailureException(
-          "the guest could not be stopped by its monitor; --qmp none does without it: "
-              + e.getMessage(),
-          e);
+    return detachment;
+  }
+
+  private void stop(Monitor monitor) {
+    events = monitor.qmp().events().queue();
+    stopped = monitor.running();
+    if (stopped) {
+      monitor.stop();
     }
   }
 
-  private static void keepMachine(MonitorVisit visit, Path folder, boolean running) {
+  /** Does something for which the guest goes on again if it fails. */
+  private void doing(String failed, Runnable work) {
     try {
-      visit.keepMachine(folder, running);
+      work.run();
     } catch (RuntimeException e) {
-      if (running) {
-        goOnQuietly(visit.monitor(), e);
+      try {
+        resume();
+      } catch (FailureException worse) {
+        e.addSuppressed(worse);
       }
-      throw new FailureException(
-          "the machine could not be kept for another QEMU; leave out --machine to do without it: "
-              + e.getMessage(),
-          e);
+      throw e instanceof RefusedException ? e : new FailureException(failed + e.getMessage(), e);
     }
   }
 
-  private static void goOnQuietly(Monitor monitor, RuntimeException because) {
-    try {
-      monitor.goOn();
-    } catch (QmpException e) {
-      because.addSuppressed(e);
-    }
+  @Override
+  public boolean guestRests() {
+    return monitor != null;
   }
 
   @Override
@@ -107,17 +103,46 @@ final class QemuDetachment implements Detachment {
 
   @Override
   public void resume() {
-    if (monitor == null || !stopped) {
+    EventQueue heard = events;
+    if (monitor == null || heard == null) {
       return;
     }
+    String spoilt = "";
+    try (heard) {
+      if (wentOn(monitor, heard)) {
+        spoilt = "somebody else let the guest go on while it was being saved: try again";
+      }
+    } catch (QmpException e) {
+      spoilt =
+          "it is not known whether the guest stood still while it was being saved: " + words(e);
+    }
     try {
-      monitor.goOn();
+      if (stopped) {
+        monitor.goOn();
+      }
     } catch (QmpClosedException ended) {
       // With the target gone there is nobody to go on.
     } catch (QmpException e) {
       throw new FailureException(
-          "the guest could not be let go on by its monitor: say cont there; " + e.getMessage(), e);
+          "the guest could not be let go on by its monitor, say cont there: " + words(e), e);
     }
+    if (!spoilt.isEmpty()) {
+      throw new FailureException(spoilt);
+    }
+  }
+
+  private static String words(QmpException e) {
+    return String.valueOf(e.getMessage());
+  }
+
+  /** Whether the guest ran since it was found stopped, or we stopped it. */
+  private static boolean wentOn(Monitor monitor, EventQueue heard) {
+    // Behind this answer all events are here that came before it.
+    boolean runs = monitor.running();
+    for (QmpEvent event = heard.poll(); event != null; event = heard.poll()) {
+      runs |= event.name().equals("RESUME");
+    }
+    return runs;
   }
 
   @Override

@@ -152,7 +152,8 @@ public final class SnapshotEngine {
           try {
             Recorder.begin(detached);
             if (!last) {
-              recorder.checkPlan();
+              plan = recorder.checkPlan();
+              recorder = new Recorder(plan, lodging, request, cloner, notes);
             }
             recording = recorder.record(freeze, detached, writer);
           } finally {
