@@ -55,6 +55,11 @@ final class Moves implements AutoCloseable {
     assertThat(guest().errors()).isEmpty();
   }
 
+  /** All that the guest has said. */
+  String said() {
+    return String.join("\n", guest().log().lines());
+  }
+
   /** Saves it. */
   Run save(String name, String... more) throws Exception {
     return vmckpt.ok(words(List.of("snapshot", "" + pid(), "--name", name, "--json"), more));

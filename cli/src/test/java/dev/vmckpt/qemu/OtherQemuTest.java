@@ -87,8 +87,27 @@ class OtherQemuTest {
   }
 
   @Test
-  void severalProcessorsFromKvmToTcgAndBack() throws Exception {
-    moveOver(2, "kvm", "tcg", "kvm");
+  void severalProcessorsFromTcgToKvmAndBack() throws Exception {
+    moveOver(2, "tcg", "kvm", "tcg");
+  }
+
+  @Test
+  void whatKvmHasBootedGoesToKvmAndNeverWhereItHasSeenMore() throws Exception {
+    selfcheck(2, "-accel", "kvm");
+    moves.awaitGood(3);
+    // A KVM without VMX and SVM lets its guests see the processor of the host.
+    boolean sawHost = !moves.said().contains("vectors none");
+    moves.save("k", "--machine", "--kill");
+    if (sawHost) {
+      assertThat(moves.refused("k", "--accel", "tcg", "--without", "kvm").err())
+          .contains("the guest has switched on what", "xsave", "extended state");
+    } else {
+      moves.restore("k", "--accel", "tcg", "--without", "kvm");
+      moves.awaitGood(5);
+      moves.end();
+    }
+    moves.restore("k");
+    moves.awaitGood(10);
   }
 
   @Test

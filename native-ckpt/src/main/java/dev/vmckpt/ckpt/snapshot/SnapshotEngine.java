@@ -209,7 +209,8 @@ public final class SnapshotEngine {
     Plan plan = planner.planFrozen(request.pid(), request.drops(), lodging.tryLodger());
     try {
       refuse(plan);
-      if (!plan.sameOwners(old)) {
+      Set<Integer> closed = old.census().closedSince(request.pid());
+      if (!plan.sameOwners(closed == null ? old : old.without(closed))) {
         throw new PlanOutdatedException("its descriptors changed");
       }
       return plan;

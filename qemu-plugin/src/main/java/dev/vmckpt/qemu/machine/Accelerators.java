@@ -190,7 +190,8 @@ final class Accelerators {
     }
   }
 
-  private static boolean isCpu(Section section) {
+  /** Whether it is the state of a processor in the layout that is known here. */
+  static boolean isCpu(Section section) {
     return section.name().equals("cpu")
         && section.version() == CPU_VERSION
         && section.data().limit() > CPU_BYTES;

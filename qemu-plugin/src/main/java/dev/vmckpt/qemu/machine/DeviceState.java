@@ -147,6 +147,13 @@ public final class DeviceState {
     return named;
   }
 
+  /** The same without the sections of a name. */
+  DeviceState without(String name) {
+    List<Section> others = new ArrayList<>(sections);
+    others.removeIf(section -> section.name().equals(name));
+    return with(others);
+  }
+
   /** The same with other sections. */
   DeviceState with(List<Section> others) {
     return new DeviceState(others);

@@ -35,17 +35,21 @@ final class MachineChecks {
   private final MachineImage image;
   private final MachineRequest request;
   private final NewCommandLine.Result line;
+  private final DeviceState saved;
   private final List<Refusal> refusals = new ArrayList<>();
 
-  private MachineChecks(MachineImage image, MachineRequest request, NewCommandLine.Result line) {
+  private MachineChecks(
+      MachineImage image, MachineRequest request, NewCommandLine.Result line, DeviceState saved) {
     this.image = image;
     this.request = request;
     this.line = line;
+    this.saved = saved;
   }
 
   /** Everything that stands in the way; empty if nothing is known. */
-  static List<Refusal> of(MachineImage image, MachineRequest request, NewCommandLine.Result line) {
-    MachineChecks checks = new MachineChecks(image, request, line);
+  static List<Refusal> of(
+      MachineImage image, MachineRequest request, NewCommandLine.Result line, DeviceState saved) {
+    MachineChecks checks = new MachineChecks(image, request, line, saved);
     checks.look();
     return checks.refusals;
   }
@@ -199,7 +203,19 @@ final class MachineChecks {
       add(
           "processor " + image.cpu().type(),
           "the guest has seen what " + other.type() + " lacks: " + String.join(", ", missing),
-          "name a model with --cpu that has them, or those that the guest does not use");
+          "name a model with --cpu that has them, or with --without those that the guest does not"
+              + " use");
+    }
+    boolean same =
+        line.accelerator().equals(image.accelerator()) && image.cpu().words().equals(other.words());
+    CpuUse use = CpuUse.of(saved);
+    List<String> used = use == null || same ? List.of() : use.missingOn(other);
+    if (!used.isEmpty()) {
+      add(
+          "processor " + image.cpu().type(),
+          "the guest has switched on what " + other.type() + " lacks: " + String.join(", ", used),
+          "name a model with --cpu that has them; a guest that was booted by KVM may have seen the"
+              + " processor of its host instead of its own");
     }
   }
 }

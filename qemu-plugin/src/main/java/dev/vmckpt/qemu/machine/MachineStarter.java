@@ -37,6 +37,9 @@ public final class MachineStarter {
   /** The socket in the folder of a request that the state is sent through. */
   static final String INCOMING = "incoming";
 
+  /** What a network of {@code -netdev user} keeps: its leases, none of its connections. */
+  private static final String USER_NETWORK = "slirp";
+
   private static final Set<String> ENDED = Set.of("completed", "failed");
   private static final Duration PATIENCE = Duration.ofMinutes(2);
 
@@ -85,7 +88,10 @@ public final class MachineStarter {
     List<String> arguments = CommandLine.toArguments(line.options());
     arguments.addAll(List.of("-S", "-incoming", "defer"));
     byte[] incoming =
-        Accelerators.translate(saved, image.accelerator(), line.accelerator())
+        Accelerators.translate(
+                line.otherUserNetworks() ? saved.without(USER_NETWORK) : saved,
+                image.accelerator(),
+                line.accelerator())
             .incoming(image.machine(), image.ram());
     try (QemuProcess qemu =
         QemuProcess.start(
@@ -111,7 +117,7 @@ public final class MachineStarter {
 
   private List<Refusal> check(
       MachineRequest request, NewCommandLine.Result line, DeviceState saved) {
-    List<Refusal> refusals = new ArrayList<>(MachineChecks.of(image, request, line));
+    List<Refusal> refusals = new ArrayList<>(MachineChecks.of(image, request, line, saved));
     refusals.addAll(Accelerators.obstacles(saved, image.accelerator(), line.accelerator()));
     return refusals;
   }

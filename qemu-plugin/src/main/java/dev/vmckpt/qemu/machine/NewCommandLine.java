@@ -58,6 +58,7 @@ final class NewCommandLine {
   private final List<String> notes = new ArrayList<>();
   private final List<Refusal> refusals = new ArrayList<>();
   private int lines;
+  private boolean otherUserNetworks;
 
   private NewCommandLine(MachineImage image, MachineRequest request) {
     this.image = image;
@@ -70,6 +71,8 @@ final class NewCommandLine {
    * @param options without the program and without a monitor of ours
    * @param accelerator it will run under
    * @param cpu the value of {@code -cpu}, or null for QEMU's own choice
+   * @param otherUserNetworks whether it has other user networks than before: QEMU tells their
+   *     states apart by their order alone
    * @param notes what will be different, for the user
    * @param refusals what keeps it from being started
    */
@@ -77,6 +80,7 @@ final class NewCommandLine {
       List<Option> options,
       String accelerator,
       @Nullable String cpu,
+      boolean otherUserNetworks,
       List<String> notes,
       List<Refusal> refusals) {}
 
@@ -112,7 +116,7 @@ final class NewCommandLine {
       refusals.add(
           new Refusal("-cpu " + cpu, "only KVM has it", "name a model of QEMU's with --cpu"));
     }
-    return new Result(List.copyOf(made), accelerator, cpu, notes, refusals);
+    return new Result(List.copyOf(made), accelerator, cpu, otherUserNetworks, notes, refusals);
   }
 
   /** What is to be something else has to be there. */
@@ -170,9 +174,7 @@ final class NewCommandLine {
     } else if (name.equals("chardev")) {
       made.add(option.with(chardev(value)));
     } else if (name.equals("netdev")) {
-      String id = value.get("id");
-      String other = id == null ? null : request.networks().get(id);
-      made.add(other == null ? option : option.with(other + ",id=" + id));
+      made.add(option.with(network(option.text())));
     } else if (name.equals("monitor") || name.equals("qmp") || name.equals("qmp-pretty")) {
       monitor(option);
     } else {
@@ -184,6 +186,23 @@ final class NewCommandLine {
   private static boolean isOurs(String name, OptionValue value) {
     return (name.equals("chardev") && QemuProcess.MONITOR.equals(value.get("id")))
         || (name.equals("mon") && QemuProcess.MONITOR.equals(value.get("chardev")));
+  }
+
+  private String network(String text) {
+    String id = OptionValue.parse(text, true).get("id");
+    String other = id == null ? null : request.networks().get(id);
+    if (other == null) {
+      return text;
+    }
+    if (isUserNetwork(text) != isUserNetwork(other)) {
+      otherUserNetworks = true;
+      notes.add("-netdev " + text + ": user networks begin anew, their leases are forgotten");
+    }
+    return other + ",id=" + id;
+  }
+
+  private static boolean isUserNetwork(String text) {
+    return text.equals("user") || text.startsWith("user,");
   }
 
   private String disk(String text) {
