@@ -31,8 +31,6 @@ final class MonitorVisit implements Visit {
   /** The word of the user's wish to keep the machine too, for another QEMU; its value is empty. */
   static final String MACHINE = "machine";
 
-  private static final String KEEPING = "keeping the machine for another QEMU";
-
   /** Others may connect to the target right when we do. */
   private static final int ATTEMPTS = 3;
 
@@ -89,7 +87,7 @@ final class MonitorVisit implements Visit {
 
   private static RefusedException noMonitor(int pid, List<String> reasons) {
     return new RefusedException(
-        KEEPING,
+        MachineRecorder.KEEPING,
         List.of(
             new Refusal(
                 "monitor of " + pid,
@@ -107,7 +105,7 @@ final class MonitorVisit implements Visit {
       MachineRecorder recorder = new MachineRecorder(pid);
       List<Refusal> obstacles = recorder.prepare(monitor.qmp());
       if (!obstacles.isEmpty()) {
-        throw new RefusedException(KEEPING, obstacles);
+        throw new RefusedException(MachineRecorder.KEEPING, obstacles);
       }
       prepared = true;
       return new MonitorVisit(monitor, link, closed, recorder);

@@ -206,16 +206,13 @@ final class MachineChecks {
           "name a model with --cpu that has them, or with --without those that the guest does not"
               + " use");
     }
-    boolean same =
-        line.accelerator().equals(image.accelerator()) && image.cpu().words().equals(other.words());
     CpuUse use = CpuUse.of(saved);
-    List<String> used = use == null || same ? List.of() : use.missingOn(other);
+    List<String> used = use == null ? List.of() : use.missingOn(other);
     if (!used.isEmpty()) {
       add(
           "processor " + image.cpu().type(),
           "the guest has switched on what " + other.type() + " lacks: " + String.join(", ", used),
-          "name a model with --cpu that has them; a guest that was booted by KVM may have seen the"
-              + " processor of its host instead of its own");
+          "name a model with --cpu that has them");
     }
   }
 }

@@ -35,6 +35,9 @@ import org.jspecify.annotations.Nullable;
 public final class MachineRecorder {
   private static final String TYPE_SUFFIX = "-machine";
 
+  /** What is refused if it cannot be done, for messages. */
+  public static final String KEEPING = "keeping the machine for another QEMU";
+
   /** Until the state is written: milliseconds, on a host that is not overloaded. */
   private static final Duration PATIENCE = Duration.ofSeconds(30);
 
@@ -180,6 +183,8 @@ public final class MachineRecorder {
    *
    * @param folder where QEMU itself can write
    * @param ranBefore whether the guest ran before it was stopped
+   * @throws RefusedException if the guest uses what QEMU does not know of, so that the state lacks
+   *     it
    * @throws dev.vmckpt.qmp.QmpException if the monitor fails
    * @throws FailureException if the folder cannot be written
    */
@@ -195,6 +200,7 @@ public final class MachineRecorder {
     findRam(qmp);
     List<String> obstacles = blockedReasons(qmp);
     byte[] state = saveState(qmp, folder);
+    requireWhole(DeviceState.parse(state), known.cpu());
     MachineImage image =
         new MachineImage(
             known.version(),
@@ -216,10 +222,24 @@ public final class MachineRecorder {
     return image;
   }
 
-  /**
-   * The state, taken apart once so that one that cannot be read back is noticed here. QEMU writes
-   * it under its own user; what is kept is a copy under ours.
-   */
+  /** QEMU saves the registers of those features that it gave to the processor, and no others. */
+  private static void requireWhole(DeviceState state, CpuImage cpu) {
+    CpuUse use = CpuUse.of(state);
+    List<String> unknown = use == null ? List.of() : use.missingOn(cpu);
+    if (!unknown.isEmpty()) {
+      throw new RefusedException(
+          KEEPING,
+          List.of(
+              new Refusal(
+                  "processor " + cpu.type(),
+                  "the guest has switched on what QEMU did not give to it and does not save: "
+                      + String.join(", ", unknown),
+                  "start it with a processor that has them, for example -cpu host, or leave out"
+                      + " --machine")));
+    }
+  }
+
+  /** QEMU writes it under its own user; what is kept is a copy under ours. */
   private static byte[] saveState(Qmp qmp, Path folder) {
     Path written = folder.resolve(MachineImage.STATE + ".qemu");
     try {
@@ -229,9 +249,7 @@ public final class MachineRecorder {
             "xen-save-devices-state",
             a -> a.put("filename", written.toAbsolutePath().toString()).put("live", false),
             PATIENCE);
-        byte[] state = Files.readAllBytes(written);
-        DeviceState.parse(state);
-        return state;
+        return Files.readAllBytes(written);
       } finally {
         Files.deleteIfExists(written);
       }
