@@ -9,6 +9,7 @@ import dev.vmckpt.images.SelfcheckDisk;
 import dev.vmckpt.images.SelfcheckMachine;
 import dev.vmckpt.qemu.Vmckpt.Run;
 import dev.vmckpt.qmp.Qmp;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -86,7 +87,7 @@ class OtherQemuTest {
 
   @Test
   void fromTcgToKvmAndBack() throws Exception {
-    moveOver(1, "tcg", "kvm", "tcg");
+    moveOver(1, "tcg", "kvm", "kvm", "tcg");
   }
 
   @Test
@@ -94,37 +95,29 @@ class OtherQemuTest {
     moveOver(2, "tcg", "kvm", "tcg");
   }
 
-  @Test
-  void whatKvmHasBootedGoesToKvmAndNeverWhereItHasSeenMore() throws Exception {
-    selfcheck(2, "-accel", "kvm", "-cpu", "host,-arch-capabilities");
-    moves.awaitGood(3);
-    boolean vectors = !moves.said().contains("vectors none");
-    moves.save("k", "--machine", "--kill");
-    for (String lesser : List.of("qemu64", "max")) {
-      Run refused = moves.refused("k", "--accel", "tcg", "--cpu", lesser, "--without", "kvm");
-      assertThat(refused.err()).contains("the guest has seen what");
-      if (vectors && lesser.equals("qemu64")) {
-        assertThat(refused.err()).contains("has switched on what", "xsave", "extended state");
-      }
-    }
-    moves.restore("k");
-    moves.awaitGood(10);
+  /** Without VMX and SVM, KVM lets its guests see the processor of the host, whatever QEMU says. */
+  private static boolean kvmShowsTheHost() throws IOException {
+    String flags = Files.readString(Path.of("/proc/cpuinfo"));
+    return !flags.contains(" vmx ") && !flags.contains(" svm ") && flags.contains(" avx ");
   }
 
-  /** A KVM without VMX and SVM lets its guests see the processor of the host. */
   @Test
-  void aGuestThatUsesWhatQemuDoesNotKnowOfIsRefusedOrRight() throws Exception {
-    selfcheck(1, "-accel", "kvm");
+  void aGuestThatUsesWhatQemuDoesNotKnowOfIsRefusedAndUnharmed() throws Exception {
+    selfcheck(2, "-accel", "kvm");
     moves.awaitGood(3);
-    if (moves.said().contains("vectors none")) {
-      moves.save("q", "--machine", "--kill");
-      moves.restore("q", "--accel", "tcg", "--without", "kvm");
-    } else {
+    if (kvmShowsTheHost()) {
       Run refused = vmckpt.fails(3, "snapshot", "" + moves.pid(), "--machine");
-      assertThat(refused.err()).contains("does not save: xsave", "leave out --machine");
-      assertThat(vmckpt.ok("list").out()).doesNotContain("qemu");
+      assertThat(refused.err()).contains("does not save: xsave, extended", "leave out --machine");
+      assertThat(vmckpt.ok("list", "--json").out()).doesNotContain("created");
+      // Its vectors would be lost, had QEMU been asked for them.
+      moves.awaitGood(10);
+      moves.save("fast", "--kill");
+      moves.bringBack("fast");
+    } else {
+      moves.save("k", "--machine", "--kill");
+      moves.restore("k", "--accel", "tcg", "--without", "kvm");
     }
-    moves.awaitGood(5);
+    moves.awaitGood(10);
   }
 
   @Test

@@ -4,6 +4,7 @@ package dev.vmckpt.qemu;
 import dev.vmckpt.qemu.machine.MachineRecorder;
 import dev.vmckpt.qmp.QmpException;
 import dev.vmckpt.spi.DescriptorResource;
+import dev.vmckpt.spi.DetachContext;
 import dev.vmckpt.spi.DiskKeeper;
 import dev.vmckpt.spi.Visit;
 import dev.vmckpt.spi.VisitContext;
@@ -171,10 +172,11 @@ final class MonitorVisit implements Visit {
     return monitor;
   }
 
-  /** Keeps the machine of a stopped guest in the folder of a snapshot, if that is wished. */
-  void keepMachine(Path folder, boolean ranBefore) {
+  /** Keeps the machine of a stopped guest in the folder of its snapshot, if that is wished. */
+  void keepMachine(DetachContext context, boolean ranBefore) {
     if (machine != null) {
-      machine.record(monitor.qmp(), folder, ranBefore);
+      machine.requireKnownUse(context::lodger);
+      machine.record(monitor.qmp(), context.folder(), ranBefore);
     }
   }
 

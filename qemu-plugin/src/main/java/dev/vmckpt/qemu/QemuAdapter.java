@@ -89,7 +89,7 @@ public final class QemuAdapter implements Adapter {
 
   @Override
   public Detachment detach(List<DescriptorResource> claimed, DetachContext context) {
-    return QemuDetachment.begin(claimed, visits.get(context.pid()), context.folder());
+    return QemuDetachment.begin(claimed, visits.get(context.pid()), context);
   }
 
   @Override

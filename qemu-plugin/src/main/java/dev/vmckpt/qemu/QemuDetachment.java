@@ -6,6 +6,7 @@ import dev.vmckpt.qmp.QmpClosedException;
 import dev.vmckpt.qmp.QmpEvent;
 import dev.vmckpt.qmp.QmpException;
 import dev.vmckpt.spi.DescriptorResource;
+import dev.vmckpt.spi.DetachContext;
 import dev.vmckpt.spi.Detachment;
 import dev.vmckpt.spi.RecordContext;
 import dev.vmckpt.spi.Recorded;
@@ -13,7 +14,6 @@ import dev.vmckpt.spi.SettleContext;
 import dev.vmckpt.spi.error.FailureException;
 import dev.vmckpt.spi.error.RefusedException;
 import dev.vmckpt.spi.json.JsonTree;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -36,10 +36,10 @@ final class QemuDetachment implements Detachment {
    * <p>Nothing of the guest moves between here and the pause: the state of its devices is of the
    * same instant as its memory.
    *
-   * @param folder of the snapshot
+   * @param visit null if there is no monitor
    */
   static QemuDetachment begin(
-      List<DescriptorResource> claimed, @Nullable MonitorVisit visit, Path folder) {
+      List<DescriptorResource> claimed, @Nullable MonitorVisit visit, DetachContext context) {
     QemuDetachment detachment = new QemuDetachment(claimed, visit == null ? null : visit.monitor());
     if (visit != null) {
       detachment.doing(
@@ -47,7 +47,7 @@ final class QemuDetachment implements Detachment {
           () -> detachment.stop(visit.monitor()));
       detachment.doing(
           "the machine could not be kept for another QEMU; without --machine it need not be: ",
-          () -> visit.keepMachine(folder, detachment.stopped));
+          () -> visit.keepMachine(context, detachment.stopped));
     }
     return detachment;
   }

@@ -11,6 +11,7 @@ import dev.vmckpt.spi.error.FailureException;
 import dev.vmckpt.spi.error.Refusal;
 import dev.vmckpt.spi.error.RefusedException;
 import dev.vmckpt.spi.json.RecordJson;
+import dev.vmckpt.spi.remote.RemoteTask;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -22,6 +23,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -178,9 +180,30 @@ public final class MachineRecorder {
   }
 
   /**
+   * Looks whether QEMU knows all that the guest uses. To be called before {@link #record}, which is
+   * not harmless else: see {@link KvmCpuUse}. The guest must be stopped.
+   *
+   * @param lodger makes a task in QEMU; is not called if its guest is not under KVM
+   * @throws RefusedException if there is something that QEMU does not know of
+   * @throws FailureException if KVM cannot be asked
+   */
+  public void requireKnownUse(Supplier<RemoteTask> lodger) {
+    requireKnown(KvmCpuUse.of(pid, lodger), facts().cpu());
+  }
+
+  private Facts facts() {
+    Facts known = facts;
+    if (known == null) {
+      throw new IllegalStateException("not prepared");
+    }
+    return known;
+  }
+
+  /**
    * Writes {@link MachineImage#FILE} and {@link MachineImage#STATE} into a folder. The guest must
    * be stopped, and its process must be captured before it runs on: its memory is of this instant.
    *
+   * @param qmp as it was {@linkplain #prepare prepared}
    * @param folder where QEMU itself can write
    * @param ranBefore whether the guest ran before it was stopped
    * @throws RefusedException if the guest uses what QEMU does not know of, so that the state lacks
@@ -189,18 +212,12 @@ public final class MachineRecorder {
    * @throws FailureException if the folder cannot be written
    */
   public MachineImage record(Qmp qmp, Path folder, boolean ranBefore) {
-    Facts known = facts;
-    if (known == null) {
-      prepare(qmp);
-      known = facts;
-    }
-    if (known == null) {
-      throw new IllegalStateException("not prepared");
-    }
+    Facts known = facts();
     findRam(qmp);
     List<String> obstacles = blockedReasons(qmp);
     byte[] state = saveState(qmp, folder);
-    requireWhole(DeviceState.parse(state), known.cpu());
+    // One that cannot be read back is noticed here.
+    requireKnown(CpuUse.of(DeviceState.parse(state)), known.cpu());
     MachineImage image =
         new MachineImage(
             known.version(),
@@ -223,8 +240,7 @@ public final class MachineRecorder {
   }
 
   /** QEMU saves the registers of those features that it gave to the processor, and no others. */
-  private static void requireWhole(DeviceState state, CpuImage cpu) {
-    CpuUse use = CpuUse.of(state);
+  private static void requireKnown(@Nullable CpuUse use, CpuImage cpu) {
     List<String> unknown = use == null ? List.of() : use.missingOn(cpu);
     if (!unknown.isEmpty()) {
       throw new RefusedException(
