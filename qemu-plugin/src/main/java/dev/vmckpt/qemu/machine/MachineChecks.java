@@ -14,8 +14,6 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,8 +22,6 @@ import org.jspecify.annotations.Nullable;
  */
 final class MachineChecks {
   private static final Path KVM_DEVICE = Path.of("/dev/kvm");
-  private static final Pattern DEVICE_ID = Pattern.compile("(?:^|,)id=([^,]*)");
-  private static final Pattern JSON_ID = Pattern.compile("\"id\"\\s*:\\s*\"([^\"]*)\"");
 
   /** Bytes of a socket's path, the zero behind it not counted. */
   private static final int LONGEST_SOCKET = 107;
@@ -72,7 +68,7 @@ final class MachineChecks {
     checkPlace();
     checkOptions();
     checkDisks();
-    checkHotPlugged();
+    refusals.addAll(HotPlugged.refusals(line.options(), image.devices()));
     Path binary = Path.of(binary(image, request));
     if (!Files.isExecutable(binary)) {
       add("binary " + binary, "there is no such program", "name another with --binary");
@@ -127,29 +123,6 @@ final class MachineChecks {
       Path used = Path.of(image.workingFolder()).resolve(file.path());
       if (other == null && !Files.exists(used)) {
         add("disk " + used, "it is gone", "put it back");
-      }
-    }
-  }
-
-  private void checkHotPlugged() {
-    Set<String> ids = new HashSet<>();
-    for (Option option : line.options()) {
-      if (option.name().equals("device")) {
-        Pattern pattern = option.text().startsWith("{") ? JSON_ID : DEVICE_ID;
-        Matcher matcher = pattern.matcher(option.text());
-        if (matcher.find()) {
-          ids.add(matcher.group(1));
-        }
-      }
-    }
-    String folder = "/machine/peripheral/";
-    for (Device device : image.devices()) {
-      if (device.path().startsWith(folder)
-          && !ids.contains(device.path().substring(folder.length()))) {
-        add(
-            "device " + device.path().substring(folder.length()) + " (" + device.type() + ")",
-            "it was plugged into the running machine",
-            "unplug it before the snapshot");
       }
     }
   }

@@ -103,7 +103,9 @@ public final class MachineRecorder {
               "QEMU does not move it: " + reason,
               "remove that device first, or restore the process as it is"));
     }
-    refusals.addAll(CommandLine.parse(commandLine).refusals());
+    CommandLine parsed = CommandLine.parse(commandLine);
+    refusals.addAll(parsed.refusals());
+    refusals.addAll(HotPlugged.refusals(parsed.options(), devices(qmp)));
     return refusals;
   }
 
