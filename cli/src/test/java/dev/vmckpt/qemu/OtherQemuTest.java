@@ -3,16 +3,21 @@ package dev.vmckpt.qemu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.vmckpt.images.Detached;
 import dev.vmckpt.images.Guest;
 import dev.vmckpt.images.Images;
 import dev.vmckpt.images.SelfcheckDisk;
 import dev.vmckpt.images.SelfcheckMachine;
 import dev.vmckpt.qemu.Vmckpt.Run;
+import dev.vmckpt.qmp.Pending;
 import dev.vmckpt.qmp.Qmp;
+import dev.vmckpt.qmp.QmpEvent;
+import dev.vmckpt.qmp.QmpException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
@@ -24,6 +29,8 @@ import org.junit.jupiter.api.io.TempDir;
 class OtherQemuTest {
   /** What both accelerators can show to a guest on this processor. */
   private static final String CPU = "qemu64,-svm,-sse3,-x2apic";
+
+  private static final Duration PATIENCE = Duration.ofSeconds(30);
 
   @TempDir Path folder = Path.of("/nonexistent");
   private Vmckpt vmckpt = new Vmckpt(folder);
@@ -249,6 +256,86 @@ class OtherQemuTest {
     assertThat(refused.err()).contains("QEMU does not move it").contains("ivshmem");
     moves.awaitGood(2);
     assertThat(Qemu.status(first())).isEqualTo("running");
+  }
+
+  @Test
+  void killedWhileTheMachineIsKept() throws Exception {
+    Path watched = folder.resolve("watched");
+    selfcheck(1, "-accel", "tcg", "-qmp", "unix:" + watched + ",server=on,wait=off");
+    moves.awaitGood(1);
+    Vmckpt marked = vmckpt.marked();
+    try (Qmp watch = Qemu.monitor(watched)) {
+      for (int i = 0; i < 5; i++) {
+        Pending<QmpEvent> stopped = watch.events().expect("STOP");
+        Pending<QmpEvent> resumed = watch.events().expect("RESUME");
+        Process run =
+            marked.start(
+                folder.resolve("out"),
+                folder.resolve("err"),
+                "snapshot",
+                "" + moves.pid(),
+                "--machine");
+        stopped.get(PATIENCE);
+        Thread.sleep(i);
+        run.destroyForcibly().waitFor();
+        resumed.get(PATIENCE);
+        marked.awaitNoLeftovers();
+        moves.awaitGood(2);
+      }
+    }
+    moves.save("after", "--machine");
+    moves.end();
+    moves.restore("after");
+    moves.awaitGood(3);
+  }
+
+  @Test
+  void killedWhileAnotherIsStarted() throws Exception {
+    selfcheck(1, "-accel", "tcg");
+    moves.awaitGood(1);
+    moves.save("m", "--machine", "--kill");
+    Vmckpt marked = vmckpt.marked();
+    long begun = System.nanoTime();
+    moves.restore("m");
+    long whole = (System.nanoTime() - begun) / 1_000_000;
+    moves.end();
+    for (int i = 0; i < 8; i++) {
+      Process run =
+          marked.start(
+              folder.resolve("out"), folder.resolve("err"), "restore", "m", "--on", "qemu");
+      Thread.sleep(whole * (9 + i) / 16);
+      run.destroyForcibly().waitFor();
+      // One that was let go goes on; any other ends.
+      Health.await("none is left that waits", () -> started().stream().allMatch(this::runs));
+      started().forEach(each -> Detached.kill((int) each.pid()));
+      marked.awaitNoLeftovers();
+    }
+    moves.restore("m");
+    moves.awaitGood(3);
+  }
+
+  private List<ProcessHandle> started() {
+    return ProcessHandle.allProcesses().filter(each -> !monitorOf(each).isEmpty()).toList();
+  }
+
+  /** Where a QEMU that was started from a snapshot of this test listens; empty for any other. */
+  private String monitorOf(ProcessHandle process) {
+    try {
+      String words = Files.readString(Path.of("/proc/" + process.pid() + "/cmdline"));
+      int path = words.indexOf("path=" + vmckpt.store() + "/work");
+      boolean is = words.contains("qemu-system") && words.contains("vmckpt-qmp") && path >= 0;
+      return is ? words.substring(path + "path=".length(), words.indexOf('\0', path)) : "";
+    } catch (IOException ended) {
+      return "";
+    }
+  }
+
+  private boolean runs(ProcessHandle process) {
+    try {
+      return Qemu.status(Path.of(monitorOf(process))).equals("running");
+    } catch (QmpException ended) {
+      return false;
+    }
   }
 
   @Test

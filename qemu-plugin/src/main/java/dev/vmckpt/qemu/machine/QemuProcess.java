@@ -15,8 +15,8 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /**
- * A QEMU that we started, with a monitor of ours. Closing it ends it, unless it was {@linkplain
- * #release released}.
+ * A QEMU that we started, with a monitor of ours. Closing it ends it, and so does our death, unless
+ * it was {@linkplain #release released}.
  */
 final class QemuProcess implements AutoCloseable {
   /** The id of the character device that our monitor is on. */
@@ -29,10 +29,12 @@ final class QemuProcess implements AutoCloseable {
   private final Process process;
   private final Path words;
   private final Qmp qmp;
+  private final LifeLine lifeLine;
   private boolean released;
 
-  private QemuProcess(Process process, Path words, Qmp qmp) {
+  private QemuProcess(Process process, Path words, Qmp qmp, LifeLine lifeLine) {
     this.process = process;
+    this.lifeLine = lifeLine;
     this.words = words;
     this.qmp = qmp;
   }
@@ -59,23 +61,32 @@ final class QemuProcess implements AutoCloseable {
                 + socket.toString().replace(",", ",,"),
             "-mon",
             "chardev=" + MONITOR + ",mode=control"));
+    LifeLine lifeLine = LifeLine.make();
+    Process process = null;
+    boolean done = false;
     try {
       Files.deleteIfExists(socket);
-      Process process =
+      process =
           new ProcessBuilder(command)
               .directory(from.toFile())
               .redirectInput(Path.of("/dev/null").toFile())
               .redirectErrorStream(true)
               .redirectOutput(words.toFile())
               .start();
-      try {
-        return new QemuProcess(process, words, connect(process, socket, words));
-      } catch (RuntimeException e) {
-        end(process);
-        throw e;
-      }
+      lifeLine.hold(process);
+      QemuProcess started =
+          new QemuProcess(process, words, connect(process, socket, words), lifeLine);
+      done = true;
+      return started;
     } catch (IOException e) {
       throw new FailureException(binary + " cannot be started: " + e.getMessage(), e);
+    } finally {
+      if (!done) {
+        if (process != null) {
+          end(process);
+        }
+        lifeLine.close();
+      }
     }
   }
 
@@ -142,8 +153,9 @@ final class QemuProcess implements AutoCloseable {
     }
   }
 
-  /** Lets it live on when this is closed. */
+  /** Lets it live on when this is closed, or we die. */
   void release() {
+    lifeLine.free();
     released = true;
   }
 
@@ -158,5 +170,6 @@ final class QemuProcess implements AutoCloseable {
     if (!released) {
       end(process);
     }
+    lifeLine.close();
   }
 }
