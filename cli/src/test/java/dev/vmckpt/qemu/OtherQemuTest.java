@@ -45,6 +45,7 @@ class OtherQemuTest {
   @AfterEach
   void end() {
     moves.close();
+    started().forEach(each -> Detached.kill((int) each.pid()));
   }
 
   private Path first() {
