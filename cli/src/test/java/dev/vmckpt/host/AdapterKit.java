@@ -11,6 +11,7 @@ import dev.vmckpt.spi.ClaimContext;
 import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.DetachContext;
 import dev.vmckpt.spi.Detachment;
+import dev.vmckpt.spi.DiskKeeper;
 import dev.vmckpt.spi.FdInfo;
 import dev.vmckpt.spi.FileCloner;
 import dev.vmckpt.spi.FileStat;
@@ -42,6 +43,7 @@ final class AdapterKit implements AutoCloseable {
 
   final SelfTask process = new SelfTask();
   final FileCloner cloner = new LinuxFileCloner();
+  final List<DiskKeeper> keepers = new ArrayList<>();
   final List<String> announced = new ArrayList<>();
   final List<String> notes = new ArrayList<>();
   final Map<String, String> elsewhere = new HashMap<>();
@@ -226,6 +228,11 @@ final class AdapterKit implements AutoCloseable {
       @Override
       public FileCloner cloner() {
         return cloner;
+      }
+
+      @Override
+      public List<DiskKeeper> keepers() {
+        return keepers;
       }
 
       @Override

@@ -11,6 +11,7 @@ import dev.vmckpt.spi.ClaimContext;
 import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.DetachContext;
 import dev.vmckpt.spi.Detachment;
+import dev.vmckpt.spi.DiskKeeper;
 import dev.vmckpt.spi.ExamineContext;
 import dev.vmckpt.spi.FdInfo;
 import dev.vmckpt.spi.FileCloner;
@@ -160,6 +161,11 @@ final class AdapterMoments implements AutoCloseable {
       @Override
       public int pid() {
         return task.pid();
+      }
+
+      @Override
+      public List<DiskKeeper> keepers() {
+        return List.of();
       }
 
       @Override

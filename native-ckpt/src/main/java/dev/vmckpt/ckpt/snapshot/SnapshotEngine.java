@@ -13,6 +13,7 @@ import dev.vmckpt.spi.Adapter;
 import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.DetachContext;
 import dev.vmckpt.spi.Detachment;
+import dev.vmckpt.spi.DiskKeeper;
 import dev.vmckpt.spi.ExamineContext;
 import dev.vmckpt.spi.FileCloner;
 import dev.vmckpt.spi.Finding;
@@ -305,6 +306,11 @@ public final class SnapshotEngine {
     @Override
     public FileCloner cloner() {
       return cloner;
+    }
+
+    @Override
+    public List<DiskKeeper> keepers() {
+      return List.of();
     }
 
     @Override
