@@ -189,11 +189,6 @@ final class Backup implements DiskKeeper.Kept {
     }
   }
 
-  /** The connection has ended: nothing will be heard any more. */
-  void lost(QmpException why) {
-    end.completeExceptionally(why);
-  }
-
   @Override
   public void await() {
     if (!begun) {
@@ -224,11 +219,13 @@ final class Backup implements DiskKeeper.Kept {
 
   /** Waits until the job has ended, or its copy is lost; returns why it is, or nothing. */
   private String awaitEnd() {
+    CompletableFuture<Object> either = CompletableFuture.anyOf(end, qmp.ended());
     long done = -1;
     int waited = 0;
     while (true) {
       try {
-        return end.get(LOOK_SECONDS, TimeUnit.SECONDS);
+        Object what = either.get(LOOK_SECONDS, TimeUnit.SECONDS);
+        return what instanceof QmpException lost ? words(lost) : String.valueOf(what);
       } catch (TimeoutException e) {
         long now = copied();
         waited = now == done ? waited + LOOK_SECONDS : 0;

@@ -22,6 +22,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -48,6 +49,7 @@ public final class Backups implements DiskKeeper, AutoCloseable {
   private final Map<FileKey, BlockNode> nodes;
   private final List<Backup> planned = new CopyOnWriteArrayList<>();
   private final Subscription events;
+  private final IntFunction<PartName> names;
 
   /**
    * Looks at what a QEMU has.
@@ -57,13 +59,22 @@ public final class Backups implements DiskKeeper, AutoCloseable {
    * @throws QmpException if it does not answer
    */
   public Backups(Qmp qmp, int pid, FileCloner cloner) {
+    this(qmp, pid, cloner, PartName::own);
+  }
+
+  /**
+   * The same with other names.
+   *
+   * @param names of a number that is unique in this process
+   */
+  Backups(Qmp qmp, int pid, FileCloner cloner, IntFunction<PartName> names) {
     this.qmp = qmp;
+    this.names = names;
     this.pid = pid;
     this.cloner = cloner;
     this.files = OpenFiles.of(pid, qmp);
     this.nodes = keepable(qmp, files);
     this.events = qmp.events().listen(this::hear);
-    qmp.ended().thenAccept(why -> planned.forEach(each -> each.lost(why)));
   }
 
   /**
@@ -118,7 +129,7 @@ public final class Backups implements DiskKeeper, AutoCloseable {
     if (node == null || from == null) {
       throw new FailureException("QEMU knows no disk that lies in the file kept as " + to);
     }
-    PartName name = PartName.own(NEXT.incrementAndGet());
+    PartName name = names.apply(NEXT.incrementAndGet());
     Backup backup = new Backup(qmp, name, node, from, to.toAbsolutePath());
     boolean fit = false;
     try {
@@ -195,10 +206,10 @@ public final class Backups implements DiskKeeper, AutoCloseable {
   }
 
   private void undo(@Nullable FailureException because) {
-    List<PartName> names = planned.stream().map(Backup::name).toList();
+    List<PartName> made = planned.stream().map(Backup::name).toList();
     try {
       if (qmp.isOpen()) {
-        Leftovers.undo(qmp, names::contains);
+        Leftovers.undo(qmp, made::contains);
       }
     } catch (QmpException e) {
       if (because != null) {
