@@ -16,6 +16,7 @@ import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -24,15 +25,23 @@ import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The backup of one file: a {@code blockdev-backup} of its node to a new file.
+ * The backup of one file: a {@code blockdev-backup} of its node to a new file. There are two ways.
  *
- * <p>It copies to a quorum of two, of which one is enough: the new file, and {@code null-co}, which
- * takes everything. In QEMU 7.2 a guest's write fails if what was there before cannot be copied
- * away first ({@code on-cbw-error=break-guest-write} of the filter that blockdev-backup puts over
- * the node, which it lets nobody change), for instance because the target's file system is full.
- * With the quorum it cannot fail: the event QUORUM_REPORT_BAD says that the copy is lost, and the
- * guest has noticed nothing. What stays: a guest's write to 64 KiB of which QEMU cannot
- * <em>read</em> the rest fails while a backup runs.
+ * <p><b>A file of one length</b>, that is of a raw disk, is copied from the instant on: QEMU copies
+ * away what the guest is about to write over. It copies to a quorum of two, of which one is enough:
+ * the new file, and {@code null-co}, which takes everything. In QEMU 7.2 a guest's write fails if
+ * what was there before cannot be copied away first ({@code on-cbw-error=break-guest-write} of the
+ * filter that blockdev-backup puts over the node, which it lets nobody change), for instance
+ * because the target's file system is full. With the quorum it cannot fail: the event
+ * QUORUM_REPORT_BAD says that the copy is lost, and the guest has noticed nothing. What stays: a
+ * guest's write to 64 KiB of which QEMU cannot <em>read</em> the rest fails while a backup runs.
+ *
+ * <p><b>A file that grows</b>, of qcow2 and the like, is copied up to the instant: once while the
+ * guest runs, and QEMU notes in a bitmap what is written meanwhile; that much is copied again, by a
+ * backup of the bitmap, while the guest stands still. It must stand still: a write behind the end
+ * of a node that is being backed up ends all of QEMU since 7.0 (hbitmap_set: Assertion `last &lt;
+ * hb-&gt;size', by the {@code done_bitmap} of the filter, which grows only after the write; seen in
+ * 7.2.22).
  */
 final class Backup implements DiskKeeper.Kept {
   private static final int SECTOR = 512;
@@ -48,6 +57,7 @@ final class Backup implements DiskKeeper.Kept {
   private final Path from;
   private final Path to;
   private final Path map;
+  private final boolean grows;
   private final CompletableFuture<String> end = new CompletableFuture<>();
   private @Nullable FileChannel channel;
   private long length;
@@ -57,8 +67,10 @@ final class Backup implements DiskKeeper.Kept {
    * @param node what is backed up
    * @param from where it can be read, {@code /proc/PID/fd/N}
    * @param to a new file, absolute
+   * @param grows whether it may become longer by what the guest writes
    */
-  Backup(Qmp qmp, PartName name, BlockNode node, Path from, Path to) {
+  Backup(Qmp qmp, PartName name, BlockNode node, Path from, Path to, boolean grows) {
+    this.grows = grows;
     this.qmp = qmp;
     this.name = name;
     this.node = node;
@@ -92,6 +104,25 @@ final class Backup implements DiskKeeper.Kept {
     }
   }
 
+  /** Copies what can be copied before the instant; the guest runs. */
+  void copyAhead(FileCloner cloner) {
+    if (!grows) {
+      return;
+    }
+    qmp.execute(
+        "block-dirty-bitmap-add", args -> bitmap(args).put("granularity", BitmapImage.GRANULARITY));
+    try {
+      // Behind the answer, so that no write is missed.
+      NewFile.fill(opened(), from, cloner.dataRanges(from));
+    } catch (IOException e) {
+      throw new FailureException(disk() + " cannot be copied to " + to + ": " + words(e), e);
+    }
+  }
+
+  private ObjectNode bitmap(ObjectNode args) {
+    return args.put("node", node.name()).put("name", name.job());
+  }
+
   private void file(ObjectNode args, String nodeName) {
     args.put("driver", "file").put("node-name", nodeName).put("filename", to.toString());
   }
@@ -108,59 +139,74 @@ final class Backup implements DiskKeeper.Kept {
       return List.of(); // nothing to be copied, and QEMU makes no bitmap of it
     }
     NewFile.setLength(to, length);
-    new BitmapImage(name.job(), length, cloner.dataRanges(from)).write(map);
-    Pending<JsonNode> mapped =
-        qmp.submit(
-            "blockdev-add",
-            args -> {
-              args.put("driver", "qcow2").put("node-name", name.map()).put("read-only", true);
-              args.putObject("file").put("driver", "file").put("filename", map.toString());
-              ((ObjectNode) args.get("file")).put("read-only", true);
-            });
-    Pending<JsonNode> target =
-        qmp.submit(
-            "blockdev-add",
-            args -> {
-              args.put("driver", "quorum").put("node-name", name.target());
-              args.put("vote-threshold", 1);
-              ArrayNode children = args.putArray("children");
-              file(children.addObject(), name.file());
-              children
-                  .addObject()
-                  .put("driver", "null-co")
-                  .put("size", BitmapImage.roundUp(length, SECTOR));
-            });
-    return List.of(mapped, target);
+    List<Pending<JsonNode>> asked = new ArrayList<>();
+    if (!grows) {
+      new BitmapImage(name.job(), length, cloner.dataRanges(from)).write(map);
+      asked.add(qmp.submit("blockdev-add", this::map));
+    }
+    asked.add(qmp.submit("blockdev-add", this::target));
+    return asked;
+  }
+
+  private void map(ObjectNode args) {
+    args.put("driver", "qcow2").put("node-name", name.map()).put("read-only", true);
+    ObjectNode file = args.putObject("file");
+    file.put("driver", "file").put("filename", map.toString()).put("read-only", true);
+  }
+
+  private void target(ObjectNode args) {
+    args.put("driver", "quorum").put("node-name", name.target()).put("vote-threshold", 1);
+    ArrayNode children = args.putArray("children");
+    file(children.addObject(), name.file());
+    long sectors = BitmapImage.roundUp(length, SECTOR);
+    children.addObject().put("driver", "null-co").put("size", sectors);
   }
 
   /**
-   * Adds what begins it to a transaction. It begins slowly, with one chunk of a mebibyte: at full
-   * speed the guest's {@code cont} would wait behind the first sixty-four of them.
+   * Adds what begins it to a transaction. What goes on while the guest runs begins slowly, with one
+   * chunk of a mebibyte: at full speed the guest's {@code cont} would wait behind the first
+   * sixty-four of them.
    */
   void addTo(ArrayNode actions) {
     if (length == 0) {
       return;
     }
-    ObjectNode bitmap = data(actions, "block-dirty-bitmap-add");
-    bitmap.put("node", node.name()).put("name", name.job());
-    bitmap.put("granularity", BitmapImage.GRANULARITY).put("disabled", true);
-    ObjectNode merge = data(actions, "block-dirty-bitmap-merge");
-    merge.put("node", node.name()).put("target", name.job());
-    merge.putArray("bitmaps").addObject().put("node", name.map()).put("name", name.job());
+    if (!grows) {
+      bitmap(data(actions, "block-dirty-bitmap-add"))
+          .put("granularity", BitmapImage.GRANULARITY)
+          .put("disabled", true);
+      ObjectNode merge = data(actions, "block-dirty-bitmap-merge");
+      merge.put("node", node.name()).put("target", name.job());
+      merge.putArray("bitmaps").addObject().put("node", name.map()).put("name", name.job());
+    }
     ObjectNode job = data(actions, "blockdev-backup");
     job.put("job-id", name.job()).put("device", node.name()).put("target", name.target());
     job.put("sync", "bitmap").put("bitmap", name.job()).put("bitmap-mode", "never");
-    job.put("auto-dismiss", false).put("speed", 1);
+    job.put("auto-dismiss", false).put("speed", grows ? 0 : 1);
   }
 
   private static ObjectNode data(ArrayNode actions, String type) {
     return actions.addObject().put("type", type).putObject("data");
   }
 
-  /** It has begun: the map has done its duty. */
+  /**
+   * It has begun. Waits for one that may not go on while the guest runs.
+   *
+   * @throws FailureException if that one failed
+   */
   void begun() {
     begun = true;
-    unmap();
+    if (!grows) {
+      unmap();
+      return;
+    }
+    String error = awaitEnd();
+    if (error.isEmpty() && length > 0) {
+      error = jobError();
+    }
+    if (!error.isEmpty()) {
+      throw failed(error, null);
+    }
   }
 
   private void unmap() {

@@ -46,6 +46,7 @@ public final class Backups implements DiskKeeper, AutoCloseable {
   private final int pid;
   private final FileCloner cloner;
   private final OpenFiles files;
+  private final @Nullable BlockGraph graph;
   private final Map<FileKey, BlockNode> nodes;
   private final List<Backup> planned = new CopyOnWriteArrayList<>();
   private final Subscription events;
@@ -73,7 +74,8 @@ public final class Backups implements DiskKeeper, AutoCloseable {
     this.pid = pid;
     this.cloner = cloner;
     this.files = OpenFiles.of(pid, qmp);
-    this.nodes = keepable(qmp, files);
+    this.graph = hasExports(qmp) ? null : BlockGraph.tryRead(qmp);
+    this.nodes = graph == null ? Map.of() : keepable(graph, files);
     this.events = qmp.events().listen(this::hear);
   }
 
@@ -82,11 +84,7 @@ public final class Backups implements DiskKeeper, AutoCloseable {
    * node stands for, and which nobody but the guest writes to. An export or a job may write while
    * the guest stands still.
    */
-  private static Map<FileKey, BlockNode> keepable(Qmp qmp, OpenFiles files) {
-    BlockGraph graph = BlockGraph.tryRead(qmp);
-    if (graph == null || hasExports(qmp)) {
-      return Map.of();
-    }
+  private static Map<FileKey, BlockNode> keepable(BlockGraph graph, OpenFiles files) {
     Map<FileKey, BlockNode> found = new HashMap<>();
     List<FileKey> unfit = new ArrayList<>();
     for (BlockNode node : graph.files()) {
@@ -118,7 +116,8 @@ public final class Backups implements DiskKeeper, AutoCloseable {
   /**
    * {@inheritDoc}
    *
-   * <p>The target runs. The file is made, and QEMU opens it once: it may be somebody who cannot.
+   * <p>The target runs. The file is made, and QEMU opens it once: it may be somebody who cannot. A
+   * file that grows is copied once already, which takes as long as it takes.
    *
    * @throws FailureException if it cannot be kept this way, and why
    */
@@ -126,20 +125,21 @@ public final class Backups implements DiskKeeper, AutoCloseable {
   public Kept keep(FileStat file, Path to) {
     BlockNode node = nodes.get(FileKey.of(file));
     Path from = files.tryPath(FileKey.of(file));
-    if (node == null || from == null) {
+    if (graph == null || node == null || from == null) {
       throw new FailureException("QEMU knows no disk that lies in the file kept as " + to);
     }
     PartName name = names.apply(NEXT.incrementAndGet());
-    Backup backup = new Backup(qmp, name, node, from, to.toAbsolutePath());
+    Backup backup = new Backup(qmp, name, node, from, to.toAbsolutePath(), graph.grows(node));
     boolean fit = false;
     try {
       backup.tryOut(pid);
+      backup.copyAhead(cloner);
       fit = true;
     } catch (QmpException e) {
       throw new FailureException("QEMU cannot be asked to keep " + backup.disk(), e);
     } finally {
       if (!fit) {
-        backup.close();
+        undo(List.of(backup), null);
         NewFile.tryDelete(to);
       }
     }
@@ -174,15 +174,21 @@ public final class Backups implements DiskKeeper, AutoCloseable {
         each.get();
       }
       begun.get();
+      for (Backup each : planned) {
+        each.begun();
+      }
     } catch (QmpException | IOException e) {
-      FailureException failure =
-          new FailureException("QEMU cannot begin to keep its disks: " + e.getMessage(), e);
-      undo(failure);
-      throw failure;
+      throw undone(
+          new FailureException("QEMU cannot begin to keep its disks: " + e.getMessage(), e));
+    } catch (FailureException e) {
+      throw undone(e);
     }
-    for (Backup each : planned) {
-      each.begun();
-    }
+  }
+
+  private FailureException undone(FailureException failure) {
+    undo(planned, failure);
+    planned.clear();
+    return failure;
   }
 
   /** Lets them copy as fast as they can; called when the guest runs again. Does not wait. */
@@ -205,8 +211,8 @@ public final class Backups implements DiskKeeper, AutoCloseable {
     }
   }
 
-  private void undo(@Nullable FailureException because) {
-    List<PartName> made = planned.stream().map(Backup::name).toList();
+  private void undo(List<Backup> backups, @Nullable FailureException because) {
+    List<PartName> made = backups.stream().map(Backup::name).toList();
     try {
       if (qmp.isOpen()) {
         Leftovers.undo(qmp, made::contains);
@@ -216,8 +222,7 @@ public final class Backups implements DiskKeeper, AutoCloseable {
         because.addSuppressed(e);
       }
     } finally {
-      planned.forEach(Backup::close);
-      planned.clear();
+      backups.forEach(Backup::close);
     }
   }
 
@@ -226,7 +231,8 @@ public final class Backups implements DiskKeeper, AutoCloseable {
   public void close() {
     events.close();
     if (!planned.isEmpty()) {
-      undo(null);
+      undo(planned, null);
+      planned.clear();
     }
   }
 }

@@ -165,6 +165,14 @@ public final class BlockGraph {
     return null;
   }
 
+  /**
+   * Whether a file can become longer by what the guest writes: the files of all formats but {@code
+   * raw} can.
+   */
+  boolean grows(BlockNode node) {
+    return formatsOver(node).stream().anyMatch(format -> !format.driver().equals("raw"));
+  }
+
   /** Whether a job uses a node, or a node above it: it may write while the guest stands still. */
   boolean isUsedByJob(BlockNode node) {
     Set<String> seen = new HashSet<>();

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.qemu.disks;
 
+import dev.vmckpt.spi.FileRange;
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
@@ -10,10 +12,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
 import java.util.Set;
 
 /** The file that a backup is written to. */
 final class NewFile {
+  private static final int CHUNK = 1 << 20;
+
   private NewFile() {}
 
   /** Makes an empty file, mode 0600. Kept open, so that a failed write-back is told to us. */
@@ -24,7 +29,32 @@ final class NewFile {
         PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
   }
 
-  /** Makes an empty file one hole. */
+  /**
+   * Copies parts of a file that somebody may be writing to: what is written meanwhile may come out
+   * either way, and what is cut off is left out.
+   *
+   * @param from may be a {@code /proc/PID/fd/N}
+   */
+  static void fill(FileChannel file, Path from, List<FileRange> ranges) throws IOException {
+    ByteBuffer chunk = ByteBuffer.allocateDirect(CHUNK);
+    try (FileChannel source = FileChannel.open(from)) {
+      for (FileRange range : ranges) {
+        long at = range.start();
+        while (at < range.end()) {
+          chunk.clear().limit((int) Math.min(CHUNK, range.end() - at));
+          if (source.read(chunk, at) < 0) {
+            break;
+          }
+          chunk.flip();
+          while (chunk.hasRemaining()) {
+            at += file.write(chunk, at);
+          }
+        }
+      }
+    }
+  }
+
+  /** Gives a file its length: what is added is one hole. */
   static void setLength(Path path, long length) throws IOException {
     // A channel lengthens a file only by writing to it.
     try (RandomAccessFile file = new RandomAccessFile(path.toFile(), "rw")) {
