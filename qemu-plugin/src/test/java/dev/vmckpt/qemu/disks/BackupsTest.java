@@ -7,7 +7,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.vmckpt.spi.DiskKeeper.Kept;
 import dev.vmckpt.spi.error.FailureException;
 import java.io.IOException;
-import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -25,19 +24,8 @@ class BackupsTest {
 
   @TempDir Path folder = Path.of("/nonexistent");
 
-  /** Data at both ends and in the middle, holes between. */
   private Path sparse(String name, long length, Random random) throws IOException {
-    Path path = folder.resolve(name);
-    try (RandomAccessFile file = new RandomAccessFile(path.toFile(), "rw")) {
-      file.setLength(length);
-      byte[] some = new byte[200_000];
-      for (long at : new long[] {0, length / 2, length - some.length}) {
-        random.nextBytes(some);
-        file.seek(at);
-        file.write(some);
-      }
-    }
-    return path;
+    return RealQemu.sparse(folder.resolve(name), length, random);
   }
 
   private static Random random() {
@@ -79,7 +67,7 @@ class BackupsTest {
             .isNotEqualTo(-1);
       }
     }
-    assertThat(leftInside(qemu)).isEmpty();
+    assertThat(qemu.leftInside()).isEmpty();
     assertThat(folder).isDirectoryNotContaining("glob:**.map");
   }
 
@@ -92,17 +80,6 @@ class BackupsTest {
         assertThat(qemu.io(drive, command)).as("%s", command).isEmpty();
       }
     }
-  }
-
-  private static List<String> leftInside(RealQemu qemu) {
-    List<String> left = new ArrayList<>();
-    for (String query : List.of("query-jobs", "query-named-block-nodes")) {
-      String said = qemu.qmp().execute(query).toString();
-      if (said.contains("vmckpt-")) {
-        left.add(said);
-      }
-    }
-    return left;
   }
 
   @Test
@@ -231,9 +208,9 @@ class BackupsTest {
       try (Backups backups = new Backups(qemu.qmp(), qemu.pid(), new ZeroFinder())) {
         backups.keep(RealQemu.stat(disk), folder.resolve("kept"));
         backups.begin();
-        assertThat(leftInside(qemu)).isNotEmpty();
+        assertThat(qemu.leftInside()).isNotEmpty();
       }
-      assertThat(leftInside(qemu)).isEmpty();
+      assertThat(qemu.leftInside()).isEmpty();
       assertThat(qemu.io("a", "write -P 1 0 1M")).isEmpty();
     }
   }

@@ -7,6 +7,7 @@ import dev.vmckpt.spi.FileStat;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
+import java.io.RandomAccessFile;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -16,6 +17,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -99,6 +101,18 @@ final class RealQemu implements AutoCloseable {
     return said.asText();
   }
 
+  /** What a vmckpt has made in it. */
+  List<String> leftInside() {
+    List<String> left = new ArrayList<>();
+    for (String query : List.of("query-jobs", "query-named-block-nodes")) {
+      String said = qmp.execute(query).toString();
+      if (said.contains("vmckpt-")) {
+        left.add(said);
+      }
+    }
+    return left;
+  }
+
   void kill() {
     process.destroyForcibly();
     try {
@@ -115,6 +129,20 @@ final class RealQemu implements AutoCloseable {
   public void close() {
     qmp.close();
     kill();
+  }
+
+  /** Makes a file with data at both ends and in the middle, holes between. */
+  static Path sparse(Path path, long length, Random random) throws IOException {
+    try (RandomAccessFile file = new RandomAccessFile(path.toFile(), "rw")) {
+      file.setLength(length);
+      byte[] some = new byte[200_000];
+      for (long at : new long[] {0, length / 2, length - some.length}) {
+        random.nextBytes(some);
+        file.seek(at);
+        file.write(some);
+      }
+    }
+    return path;
   }
 
   /** Runs a program of ours to its good end; returns what it said. */
