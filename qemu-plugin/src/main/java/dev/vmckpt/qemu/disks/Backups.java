@@ -226,13 +226,21 @@ public final class Backups implements DiskKeeper, AutoCloseable {
     }
   }
 
-  /** Gives up what has not been awaited: QEMU is as it was before. The connection stays. */
-  @Override
-  public void close() {
-    events.close();
+  /**
+   * Gives up what is planned or under way, for instance because the snapshot is begun anew: QEMU is
+   * as it was before, the files stay. More can be planned then.
+   */
+  public void giveUp() {
     if (!planned.isEmpty()) {
       undo(planned, null);
       planned.clear();
     }
+  }
+
+  /** Gives up what has not been awaited. The connection stays. */
+  @Override
+  public void close() {
+    events.close();
+    giveUp();
   }
 }

@@ -166,11 +166,21 @@ public final class BlockGraph {
   }
 
   /**
-   * Whether a file can become longer by what the guest writes: the files of all formats but {@code
-   * raw} can.
+   * Whether a file can become longer by what the guest writes: it can under every format but {@code
+   * raw}. The data file of a qcow2 is raw by its nature. Of what is not known it is assumed.
    */
   boolean grows(BlockNode node) {
-    return formatsOver(node).stream().anyMatch(format -> !format.driver().equals("raw"));
+    for (BlockEdge edge : edges) {
+      if (!edge.child().equals(node.name()) || edge.kind() != Kind.NODE) {
+        continue;
+      }
+      BlockNode parent = tryNode(edge.parent());
+      boolean raw = parent != null && parent.driver().equals("raw") && edge.role().equals("file");
+      if (!raw && !edge.role().equals("data-file")) {
+        return true;
+      }
+    }
+    return false;
   }
 
   /** Whether a job uses a node, or a node above it: it may write while the guest stands still. */

@@ -79,6 +79,15 @@ class BlockGraphTest {
   }
 
   @Test
+  void knowsWhichFilesGrow() throws IOException {
+    BlockGraph graph = saved();
+    assertThat(graph.grows(file(graph, "top.qcow2", false))).isTrue();
+    assertThat(graph.grows(file(graph, "/var/tmp/vl.J26JZ3", false))).isTrue();
+    assertThat(graph.grows(file(graph, "o.raw", false))).isFalse();
+    assertThat(graph.grows(file(graph, "sn.raw", true))).isFalse();
+  }
+
+  @Test
   void readsTheNameOutOfOptions() {
     assertThat(OpenFiles.tryFileName("/srv/a")).isEqualTo("/srv/a");
     assertThat(OpenFiles.tryFileName("json:{\"driver\": \"file\", \"filename\": \"/srv/a\"}"))
