@@ -85,6 +85,9 @@ group_check() {
     want xfsprogs mkfs.xfs
     want btrfs-progs mkfs.btrfs
     want socat socat
+    want qemu-system-common qemu-storage-daemon
+    want qemu-guest-agent qemu-ga
+    want swtpm swtpm
     want iproute2 ip
     want util-linux losetup unshare
     want grub-common grub-mkimage

@@ -5,18 +5,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.vmckpt.images.Detached;
+import dev.vmckpt.qmp.Qmp;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.io.RandomAccessFile;
-import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
-import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -32,6 +32,7 @@ class QemuGuestCoreTest {
   private static final int PT_LOAD = 1;
   private static final int PT_NOTE = 4;
   private static final int CHUNK = 1 << 20;
+  private static final Duration PATIENCE = Duration.ofSeconds(60);
 
   @TempDir Path temporary = Path.of("/nonexistent");
   private String err = "";
@@ -48,11 +49,17 @@ class QemuGuestCoreTest {
     try {
       // SeaBIOS is somewhere in the midst of its work then; where does not matter.
       Thread.sleep(2500);
-      say(monitor, "stop");
-      assertThat(say(monitor, "info status")).contains("VM status: paused");
+      try (Qmp qmp = Qmp.connect(monitor, PATIENCE)) {
+        qmp.execute("stop");
+      }
       assertThat(run("snapshot", Integer.toString(qemu), "--name", "vm")).as(err).isZero();
       assertThat(run("export", "vm", "--core", ours.toString())).as(err).isZero();
-      say(monitor, "dump-guest-memory " + theirs);
+      try (Qmp qmp = Qmp.connect(monitor, PATIENCE)) {
+        assertThat(qmp.execute("query-status").path("status").asText()).isEqualTo("paused");
+        qmp.execute(
+            "dump-guest-memory",
+            args -> args.put("paging", false).put("protocol", "file:" + theirs));
+      }
     } finally {
       Detached.kill(qemu);
     }
@@ -98,28 +105,8 @@ class QemuGuestCoreTest {
             "-nodefaults",
             "-display",
             "none",
-            "-monitor",
+            "-qmp",
             "unix:" + monitor + ",server=on,wait=off"));
-  }
-
-  /** Gives a command to the monitor, and returns what it says until it is done. */
-  private static String say(Path monitor, String command) throws IOException {
-    try (SocketChannel channel = SocketChannel.open(UnixDomainSocketAddress.of(monitor))) {
-      ByteBuffer bytes = ByteBuffer.wrap((command + "\n").getBytes(StandardCharsets.UTF_8));
-      while (bytes.hasRemaining()) {
-        channel.write(bytes);
-      }
-      StringBuilder text = new StringBuilder();
-      // Its prompt comes at the beginning and when it is done.
-      while (text.indexOf("(qemu) ") == text.lastIndexOf("(qemu) ")) {
-        ByteBuffer answer = ByteBuffer.allocate(1 << 16);
-        if (channel.read(answer) < 0) {
-          throw new IOException("the monitor hung up: " + text);
-        }
-        text.append(StandardCharsets.ISO_8859_1.decode(answer.flip()));
-      }
-      return text.toString();
-    }
   }
 
   private int run(String... args) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.cli;
 
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideOutsideOfPackage;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -43,7 +45,18 @@ class RoomsTest {
     for (JavaClass each : classes) {
       rooms.add(each.getPackageName().replaceAll("dev\\.vmckpt\\.(\\w+).*", "$1"));
     }
-    assertThat(rooms).contains("spi", "ckpt", "host", "qemu", "kvm", "store", "cli");
+    assertThat(rooms).contains("spi", "ckpt", "host", "qemu", "qmp", "kvm", "store", "cli");
+  }
+
+  @Test
+  void theClientOfMonitorsStandsOnItsOwn() {
+    noClasses()
+        .that()
+        .resideInAPackage("dev.vmckpt.qmp..")
+        .should()
+        .dependOnClassesThat(
+            resideInAPackage("dev.vmckpt..").and(resideOutsideOfPackage("dev.vmckpt.qmp..")))
+        .check(classes);
   }
 
   @Test

@@ -50,6 +50,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** A task of ours in a target's address space, and threads that are moved on inside the pause. */
 class LodgerTest {
+  private static final long ECANCELED = 125;
+
   private static final int PASSES = 10;
   private static final Set<String> NO_DROPS = Set.of();
 
@@ -252,10 +254,16 @@ class LodgerTest {
       CallBatch batch = lodger.batch();
       RemoteAddress name = batch.reserve(400);
       int uname = batch.call("uname", "the kernel", 63, name.value());
-      int bad = batch.tryCall(Nr.CLOSE, -1);
+      final int pid = batch.tryCallIfZero(Nr.GETPID);
+      final int bad = batch.tryCall(Nr.CLOSE, -1);
+      final int leftOut = batch.tryCallIfZero(Nr.GETPID);
+      final int leftOutToo = batch.tryCallIfZero(Nr.GETPID);
       batch.run();
       assertThat(batch.result(uname)).isZero();
+      assertThat(batch.result(pid)).isPositive();
       assertThat(batch.result(bad)).isEqualTo(-Errno.EBADF);
+      assertThat(batch.result(leftOut)).isEqualTo(-ECANCELED);
+      assertThat(batch.result(leftOutToo)).isEqualTo(-ECANCELED);
       assertThat(new String(batch.read(name, 5), java.nio.charset.StandardCharsets.UTF_8))
           .isEqualTo("Linux");
       sweep(lodger);

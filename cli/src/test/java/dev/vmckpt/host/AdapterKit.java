@@ -15,6 +15,7 @@ import dev.vmckpt.spi.DiskKeeper;
 import dev.vmckpt.spi.FdInfo;
 import dev.vmckpt.spi.FileCloner;
 import dev.vmckpt.spi.FileStat;
+import dev.vmckpt.spi.GuardedChannel;
 import dev.vmckpt.spi.ReattachContext;
 import dev.vmckpt.spi.RecordContext;
 import dev.vmckpt.spi.Recorded;
@@ -265,6 +266,11 @@ final class AdapterKit implements AutoCloseable {
       }
 
       @Override
+      public String maps() {
+        throw new AssertionError("files want no areas");
+      }
+
+      @Override
       public FdInfo infoNow(DescriptorResource resource) {
         return info(resource.fd().number());
       }
@@ -281,6 +287,11 @@ final class AdapterKit implements AutoCloseable {
       @Override
       public RemoteTask husk() {
         return process;
+      }
+
+      @Override
+      public GuardedChannel pull(RemoteFd fd) {
+        throw new AssertionError("nobody talks to a husk here");
       }
 
       @Override

@@ -3,7 +3,6 @@ package dev.vmckpt.host;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.vmckpt.spi.Claim;
 import dev.vmckpt.spi.Recorded;
 import dev.vmckpt.spi.remote.Nr;
 import java.io.IOException;
@@ -81,8 +80,8 @@ class TerminalsAdapterTest {
   }
 
   @Test
-  void refusesTheMasterOfATerminal() {
-    assertThat(kit.claim(terminal()[1])).map(Claim::refusal).isPresent();
+  void leavesTheMasterOfATerminalToAnother() {
+    assertThat(kit.claim(terminal()[1])).isEmpty();
   }
 
   @Test

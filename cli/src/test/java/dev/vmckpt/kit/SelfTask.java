@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
 
 /** This very process as a target and as a husk: every call is a real one. */
 public final class SelfTask implements RemoteTask {
+  private static final long ECANCELED = 125;
   private static final int ARENA_BYTES = 2 * CallBatch.ROOM_BYTES;
 
   private final NativeBuffer scratch = new NativeBuffer(SCRATCH_BYTES);
@@ -76,7 +77,8 @@ public final class SelfTask implements RemoteTask {
     return count;
   }
 
-  private record Call(@Nullable String name, String subject, int number, long[] arguments) {}
+  private record Call(
+      @Nullable String name, String subject, int number, long[] arguments, boolean ifZero) {}
 
   private final class Batch implements CallBatch {
     private final List<Call> calls = new ArrayList<>();
@@ -109,13 +111,19 @@ public final class SelfTask implements RemoteTask {
 
     @Override
     public int call(String name, String subject, int number, long... arguments) {
-      calls.add(new Call(name, subject, number, arguments));
+      calls.add(new Call(name, subject, number, arguments, false));
       return calls.size() - 1;
     }
 
     @Override
     public int tryCall(int number, long... arguments) {
-      calls.add(new Call(null, "", number, arguments));
+      calls.add(new Call(null, "", number, arguments, false));
+      return calls.size() - 1;
+    }
+
+    @Override
+    public int tryCallIfZero(int number, long... arguments) {
+      calls.add(new Call(null, "", number, arguments, true));
       return calls.size() - 1;
     }
 
@@ -128,7 +136,8 @@ public final class SelfTask implements RemoteTask {
     public void start() {
       made = true;
       for (Call call : calls) {
-        results.add(SelfTask.this.tryCall(call.number(), call.arguments()));
+        boolean leftOut = call.ifZero() && results.get(results.size() - 1) != 0;
+        results.add(leftOut ? -ECANCELED : SelfTask.this.tryCall(call.number(), call.arguments()));
       }
     }
 

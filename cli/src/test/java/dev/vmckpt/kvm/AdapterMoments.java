@@ -3,6 +3,7 @@ package dev.vmckpt.kvm;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.vmckpt.ckpt.proc.ProcFs;
 import dev.vmckpt.ckpt.raw.LinuxFileCloner;
 import dev.vmckpt.kit.SelfTask;
 import dev.vmckpt.spi.Adapter;
@@ -17,6 +18,7 @@ import dev.vmckpt.spi.FdInfo;
 import dev.vmckpt.spi.FileCloner;
 import dev.vmckpt.spi.FileStat;
 import dev.vmckpt.spi.Finding;
+import dev.vmckpt.spi.GuardedChannel;
 import dev.vmckpt.spi.PreflightContext;
 import dev.vmckpt.spi.ReattachContext;
 import dev.vmckpt.spi.Reattachment;
@@ -164,11 +166,6 @@ final class AdapterMoments implements AutoCloseable {
       }
 
       @Override
-      public List<DiskKeeper> keepers() {
-        return List.of();
-      }
-
-      @Override
       public FileCloner cloner() {
         return new LinuxFileCloner();
       }
@@ -189,6 +186,11 @@ final class AdapterMoments implements AutoCloseable {
       }
 
       @Override
+      public List<DiskKeeper> keepers() {
+        return List.of();
+      }
+
+      @Override
       public void announce(String message) {
         notes.add(message);
       }
@@ -205,6 +207,11 @@ final class AdapterMoments implements AutoCloseable {
       @Override
       public RemoteTask lodger() {
         return task;
+      }
+
+      @Override
+      public String maps() {
+        return ProcFs.read(ProcFs.of(task.pid(), "maps"));
       }
 
       @Override
@@ -261,6 +268,11 @@ final class AdapterMoments implements AutoCloseable {
       @Override
       public RemoteTask husk() {
         return task;
+      }
+
+      @Override
+      public GuardedChannel pull(RemoteFd fd) {
+        throw new AssertionError("nobody talks to a husk here");
       }
 
       @Override

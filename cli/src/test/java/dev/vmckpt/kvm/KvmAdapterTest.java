@@ -56,11 +56,6 @@ class KvmAdapterTest {
     }
 
     @Override
-    public Optional<List<SlotImage>> confirm(RemoteTask task, RemoteFd vm, SlotCheck asked) {
-      throw new AssertionError("nothing was prepared");
-    }
-
-    @Override
     public @Nullable IoEventFdSweep prepare(List<RemoteFd> eventFds, List<IoEventFdImage> hints) {
       return null;
     }
@@ -72,7 +67,9 @@ class KvmAdapterTest {
     }
 
     @Override
-    public Optional<List<SlotImage>> confirm(RemoteTask task, RemoteFd vm) {
+    public Optional<List<SlotImage>> confirm(
+        RemoteTask task, RemoteFd vm, @Nullable SlotCheck asked) {
+      assertThat(asked).isNull();
       return Optional.of(slots);
     }
 

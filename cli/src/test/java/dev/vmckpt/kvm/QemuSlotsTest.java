@@ -13,6 +13,7 @@ import dev.vmckpt.kvm.image.SlotImage;
 import dev.vmckpt.kvm.slots.Area;
 import dev.vmckpt.kvm.slots.FoundSlots;
 import dev.vmckpt.kvm.slots.SlotSearch;
+import dev.vmckpt.qmp.Qmp;
 import dev.vmckpt.spi.Adapter;
 import dev.vmckpt.spi.AreaClaim;
 import dev.vmckpt.spi.AreaResource;
@@ -33,13 +34,9 @@ import dev.vmckpt.spi.error.RefusedException;
 import dev.vmckpt.spi.remote.RemoteFd;
 import dev.vmckpt.spi.remote.RemoteTask;
 import java.io.IOException;
-import java.net.StandardProtocolFamily;
-import java.net.UnixDomainSocketAddress;
-import java.nio.ByteBuffer;
-import java.nio.channels.SocketChannel;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -86,7 +83,7 @@ class QemuSlotsTest {
                 "std",
                 "-serial",
                 "file:" + folder.resolve("serial"),
-                "-monitor",
+                "-qmp",
                 "unix:" + monitor + ",server=on,wait=off",
                 "-drive",
                 "file=" + Images.selfcheck() + ",format=raw,if=virtio,readonly=on"));
@@ -144,8 +141,14 @@ class QemuSlotsTest {
   }
 
   /** What {@code info mtree -f} says of the first address space. */
-  private static Set<String> told(Path monitor) throws IOException {
-    String text = ask(monitor, "info mtree -f\n");
+  private static Set<String> told(Path socket) {
+    String text;
+    try (Qmp monitor = Qmp.connect(socket, Duration.ofSeconds(20))) {
+      text =
+          monitor
+              .execute("human-monitor-command", args -> args.put("command-line", "info mtree -f"))
+              .asText();
+    }
     int start = text.indexOf("AS \"memory\"");
     int end = text.indexOf("FlatView", start);
     Matcher matcher = SECTION.matcher(text.substring(start, end < 0 ? text.length() : end));
@@ -154,21 +157,6 @@ class QemuSlotsTest {
       sections.add(matcher.group(1) + "-" + matcher.group(2));
     }
     return sections;
-  }
-
-  private static String ask(Path monitor, String command) throws IOException {
-    try (SocketChannel channel = SocketChannel.open(StandardProtocolFamily.UNIX)) {
-      channel.connect(UnixDomainSocketAddress.of(monitor));
-      channel.write(ByteBuffer.wrap(command.getBytes(StandardCharsets.UTF_8)));
-      StringBuilder text = new StringBuilder();
-      ByteBuffer some = ByteBuffer.allocate(1 << 16);
-      // A prompt before the command and one behind its answer.
-      while (text.toString().split("\\(qemu\\) ", -1).length < 3 && channel.read(some) >= 0) {
-        text.append(StandardCharsets.UTF_8.decode(some.flip()));
-        some.clear();
-      }
-      return text.toString();
-    }
   }
 
   /** Searches whenever a vm is looked at, and says how long it took. */

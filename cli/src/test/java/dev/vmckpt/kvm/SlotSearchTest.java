@@ -140,6 +140,31 @@ class SlotSearchTest {
     }
   }
 
+  /** As QEMU lays out a PC of 6 GiB: both halves of its memory have the same size. */
+  @Test
+  void halvesOfOneSizeAreToldApart() throws IOException {
+    QuickTask task = new QuickTask();
+    try (OwnMachine machine = new OwnMachine(task)) {
+      long half = 96L << 20;
+      long memory = machine.map(2 * half, true);
+      long firmware = machine.map(256 << 10, true);
+      long above = 128L << 20;
+      int[] cuts = {0, 0xc3000, 0xe8000, 0xf0000, 0x100000, (int) half};
+      for (int i = 0; i + 1 < cuts.length; i++) {
+        machine.set(
+            new Slot(i == 0 ? 0 : i + 2, 0, cuts[i], cuts[i + 1] - cuts[i], memory + cuts[i]));
+      }
+      machine.set(new Slot(1, 0, above, half, memory + half));
+      machine.set(new Slot(2, 2, above - (256 << 10), 256 << 10, firmware));
+      FoundSlots found = search(task, machine, true);
+      assertThat(
+              SlotSearch.confirm(task, machine.fd(), found, true).orElseThrow().slots().stream()
+                  .map(SlotSearchTest::slot))
+          .containsExactlyInAnyOrderElementsOf(machine.slots());
+      assertThat(machine.differences()).isEmpty();
+    }
+  }
+
   @Test
   void aChangeIsSeen() throws IOException {
     QuickTask task = new QuickTask();

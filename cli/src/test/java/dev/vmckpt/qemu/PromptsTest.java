@@ -3,8 +3,8 @@ package dev.vmckpt.qemu;
 
 import dev.vmckpt.images.Detached;
 import dev.vmckpt.images.Images;
+import dev.vmckpt.qmp.Qmp;
 import java.io.IOException;
-import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -73,7 +73,7 @@ class PromptsTest {
       press(key);
       Health.await("an echo of " + key, () -> Files.size(serial) > before);
     }
-    awaitWord(serial, mark, "\r\nhi\r\n");
+    awaitWord(serial, mark, "\n\rhi\n\r");
     awaitWord(serial, mark, "grub> ");
   }
 
@@ -114,14 +114,12 @@ class PromptsTest {
   }
 
   /** Presses keys one after the other, by the names of QEMU's QKeyCode. */
-  private void press(String... keys) throws IOException {
-    try (SocketChannel monitor = Qemu.monitor(folder.resolve("qmp"))) {
+  private void press(String... keys) {
+    try (Qmp monitor = Qemu.monitor(folder.resolve("qmp"))) {
       for (String key : keys) {
-        Qemu.say(
-            monitor,
-            "{\"execute\":\"send-key\",\"arguments\":{\"keys\":[{\"type\":\"qcode\",\"data\":\""
-                + key
-                + "\"}]}}");
+        monitor.execute(
+            "send-key",
+            args -> args.putArray("keys").addObject().put("type", "qcode").put("data", key));
       }
     }
   }

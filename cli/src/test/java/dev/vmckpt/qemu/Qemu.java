@@ -4,16 +4,13 @@ package dev.vmckpt.qemu;
 import dev.vmckpt.images.Detached;
 import dev.vmckpt.images.Images;
 import dev.vmckpt.qemu.Vmckpt.Run;
+import dev.vmckpt.qmp.Qmp;
 import java.io.IOException;
-import java.io.InterruptedIOException;
-import java.net.StandardProtocolFamily;
-import java.net.UnixDomainSocketAddress;
-import java.nio.ByteBuffer;
-import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -22,7 +19,7 @@ import java.util.Objects;
 
 /** A QEMU with a guest in it, and the process that it was restored into last. */
 final class Qemu implements AutoCloseable {
-  private static final long PATIENCE_NANOS = 20_000_000_000L;
+  private static final Duration PATIENCE = Duration.ofSeconds(20);
 
   /** Before one is booted. */
   static final Qemu NONE = new Qemu(Path.of("/nonexistent"), Beats.linux(Path.of("/nonexistent")));
@@ -180,68 +177,20 @@ final class Qemu implements AutoCloseable {
     }
   }
 
-  /** A connection to a monitor that has said its greeting and taken our capabilities. */
-  static SocketChannel monitor(Path path) throws IOException {
-    SocketChannel channel = connect(path);
-    hear(channel, "\"QMP\"");
-    say(channel, "{\"execute\":\"qmp_capabilities\"}");
-    return channel;
+  /** The monitor at a path. */
+  static Qmp monitor(Path path) {
+    return Qmp.connect(path, PATIENCE);
   }
 
-  /** A connection to a listening UNIX socket. */
-  static SocketChannel connect(Path path) throws IOException {
-    SocketChannel channel = SocketChannel.open(StandardProtocolFamily.UNIX);
-    channel.connect(UnixDomainSocketAddress.of(path));
-    return channel;
-  }
-
-  /** Sends a command and waits for what it returns. */
-  static String say(SocketChannel channel, String command) throws IOException {
-    channel.write(ByteBuffer.wrap(command.getBytes(StandardCharsets.UTF_8)));
-    return hear(channel, "\"return\"");
-  }
-
-  /** Reads until a word has come. */
-  static String hear(SocketChannel channel, String word) throws IOException {
-    channel.configureBlocking(false);
-    StringBuilder heard = new StringBuilder();
-    ByteBuffer buffer = ByteBuffer.allocate(4096);
-    long deadline = System.nanoTime() + PATIENCE_NANOS;
-    while (heard.indexOf(word) < 0) {
-      int got = channel.read(buffer.clear());
-      if (got < 0) {
-        throw new IOException("hung up instead of " + word + ", after: " + heard);
-      }
-      heard.append(new String(buffer.array(), 0, got, StandardCharsets.UTF_8));
-      if (System.nanoTime() > deadline) {
-        throw new InterruptedIOException("no " + word + ", only: " + heard);
-      }
-      try {
-        Thread.sleep(got == 0 ? 5 : 0);
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-        throw new InterruptedIOException();
-      }
-    }
-    return heard.toString();
-  }
-
-  /** Asks a monitor how its guest is. */
-  static String status(Path path) throws IOException {
-    try (SocketChannel channel = monitor(path)) {
-      return say(channel, "{\"execute\":\"query-status\"}");
+  /** Asks a monitor how its guest is: {@code running}, {@code paused}. */
+  static String status(Path path) {
+    try (Qmp monitor = monitor(path)) {
+      return status(monitor);
     }
   }
 
-  /** Whether the other end hangs up on us. */
-  static boolean hungUp(SocketChannel channel) throws IOException {
-    try {
-      hear(channel, "words that nobody says");
-      return false;
-    } catch (InterruptedIOException silent) {
-      return false;
-    } catch (IOException end) {
-      return true;
-    }
+  /** Asks a monitor how its guest is: {@code running}, {@code paused}. */
+  static String status(Qmp monitor) {
+    return monitor.execute("query-status").path("status").asText();
   }
 }

@@ -133,6 +133,11 @@ final class Vmckpt {
         classPath);
   }
 
+  /** The same, run by a program that executes its arguments, for example elsewhere. */
+  Vmckpt by(List<String> program) {
+    return new Vmckpt(folder, store, mark, program, classPath);
+  }
+
   Path store() {
     return store;
   }

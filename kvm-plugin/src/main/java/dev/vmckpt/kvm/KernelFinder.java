@@ -54,14 +54,15 @@ public final class KernelFinder implements MachineFinder {
   }
 
   @Override
-  public Optional<List<SlotImage>> confirm(RemoteTask task, RemoteFd vm) {
+  public Optional<List<SlotImage>> confirm(
+      RemoteTask task, RemoteFd vm, @Nullable SlotCheck asked) {
     FoundSlots last = found;
     if (last == null) {
       return Optional.empty();
     }
-    return SlotSearch.confirm(task, vm, last, memFd)
-        .or(() -> searchAgain(task, vm, last))
-        .map(FoundSlots::slots);
+    Optional<FoundSlots> same =
+        asked == null ? SlotSearch.confirm(task, vm, last, memFd) : asked.judge();
+    return same.or(() -> searchAgain(task, vm, last)).map(FoundSlots::slots);
   }
 
   private Optional<FoundSlots> searchAgain(RemoteTask task, RemoteFd vm, FoundSlots last) {
@@ -73,12 +74,6 @@ public final class KernelFinder implements MachineFinder {
   public @Nullable SlotCheck prepare(RemoteTask task, RemoteFd vm) {
     FoundSlots last = found;
     return last == null ? null : SlotSearch.prepare(task, vm, last, memFd);
-  }
-
-  @Override
-  public Optional<List<SlotImage>> confirm(RemoteTask task, RemoteFd vm, SlotCheck asked) {
-    Optional<List<SlotImage>> same = asked.judge().map(FoundSlots::slots);
-    return same.isPresent() ? same : confirm(task, vm);
   }
 
   @Override

@@ -101,15 +101,21 @@ public final class KvmAdapter implements Adapter {
     MachineFinder finder = finders.get();
     List<SlotImage> slots =
         finder.slots(lodger, vm.fd(), context.pid(), facts.hints(), KvmAdapter::notForALook);
-    List<Finding> findings = new ArrayList<>(Examination.of(machine, facts, slots, lodger));
+    List<SlotImage> placed = new ArrayList<>();
+    List<Finding> wired = new ArrayList<>();
     List<RemoteFd> eventFds = EventFds.of(context.pid());
-    // A guest that runs would miss what is taken off for a moment.
+    // Where neighbours lie is a guess before that; and a guest that runs would miss what is taken
+    // off for a moment.
     context.frozen(
-        () ->
-            findings.addAll(
-                Examination.ofEventFds(
-                    finder.irqFds(lodger, vm.fd(), eventFds, facts.irqFds()),
-                    finder.ioEventFds(lodger, vm.fd(), eventFds, facts.ioEventFds()))));
+        () -> {
+          placed.addAll(finder.confirm(lodger, vm.fd(), null).orElse(slots));
+          wired.addAll(
+              Examination.ofEventFds(
+                  finder.irqFds(lodger, vm.fd(), eventFds, facts.irqFds()),
+                  finder.ioEventFds(lodger, vm.fd(), eventFds, facts.ioEventFds())));
+        });
+    List<Finding> findings = new ArrayList<>(Examination.of(machine, facts, placed, lodger));
+    findings.addAll(wired);
     return findings;
   }
 
@@ -118,7 +124,7 @@ public final class KvmAdapter implements Adapter {
     Machine machine = new Machine(claimed);
     DescriptorResource vm = machine.vm();
     if (vm == null) {
-      return new KvmDetachment(machine, context.pid(), finders.get(), null, null, seen);
+      return new KvmDetachment(machine, context.pid(), null, seen);
     }
     RemoteTask lodger = context.lodger();
     Protection.check(lodger, vm.fd(), context.pid());
@@ -135,7 +141,7 @@ public final class KvmAdapter implements Adapter {
         });
     List<RemoteFd> eventFds = EventFds.of(context.pid());
     Prepared prepared = new Prepared(lodger, machine, vm.fd(), finder, facts, eventFds);
-    return new KvmDetachment(machine, context.pid(), finder, facts, prepared, seen);
+    return new KvmDetachment(machine, context.pid(), prepared, seen);
   }
 
   /** The guest is not stopped for seconds by somebody who wants to look only. */

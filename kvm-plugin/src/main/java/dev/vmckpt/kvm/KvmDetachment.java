@@ -40,32 +40,22 @@ final class KvmDetachment implements Detachment {
 
   private final Machine machine;
   private final int pid;
-  private final MachineFinder finder;
-  private final @Nullable VmFacts facts;
   private final @Nullable Prepared prepared;
   private final MsrsSeen seen;
   private final List<VcpuImage> recordedVcpus = new ArrayList<>();
 
-  /** The mappings as they were at the beginning of the pause, if nothing ran since. */
-  private @Nullable RunMappings settledMappings;
+  /** What was parsed last. */
+  private String maps = "";
+
+  private RunMappings mappings = RunMappings.parse(maps);
 
   /**
-   * @param finder what found the slots while the target ran
-   * @param facts of the vm; null if there is none
    * @param prepared what is asked in the pause; null if there is no vm
    * @param seen is told what the vcpus had
    */
-  KvmDetachment(
-      Machine machine,
-      int pid,
-      MachineFinder finder,
-      @Nullable VmFacts facts,
-      @Nullable Prepared prepared,
-      MsrsSeen seen) {
+  KvmDetachment(Machine machine, int pid, @Nullable Prepared prepared, MsrsSeen seen) {
     this.machine = machine;
     this.pid = pid;
-    this.finder = finder;
-    this.facts = facts;
     this.prepared = prepared;
     this.seen = seen;
   }
@@ -73,10 +63,16 @@ final class KvmDetachment implements Detachment {
   @Override
   public void settle(SettleContext context) {
     if (!machine.vcpus().isEmpty()) {
-      RunMappings now = RunMappings.of(pid);
-      boolean ran = Settling.settle(machine.vcpus(), now, context, pid, SETTLE_LIMIT_MILLIS);
-      settledMappings = ran ? null : now;
+      Settling.settle(machine.vcpus(), mappings(context.maps()), context, pid, SETTLE_LIMIT_MILLIS);
     }
+  }
+
+  private RunMappings mappings(String now) {
+    if (!now.equals(maps)) {
+      mappings = RunMappings.parse(now);
+      maps = now;
+    }
+    return mappings;
   }
 
   @Override
@@ -93,10 +89,9 @@ final class KvmDetachment implements Detachment {
       all.add(recorded(context, system, "KVM", KvmImage.of(new SystemImage(API_VERSION))));
     }
     DescriptorResource vm = machine.vm();
-    VmFacts known = facts;
     Prepared ready = prepared;
-    if (vm != null && known != null && ready != null) {
-      recordMachine(context, vm, known, ready, all);
+    if (vm != null && ready != null) {
+      recordMachine(context, vm, ready, all);
     }
     for (DescriptorResource stats : machine.stats()) {
       Link link = Link.of(stats);
@@ -108,38 +103,33 @@ final class KvmDetachment implements Detachment {
   }
 
   private void recordMachine(
-      RecordContext context,
-      DescriptorResource vm,
-      VmFacts known,
-      Prepared ready,
-      List<Recorded> all) {
+      RecordContext context, DescriptorResource vm, Prepared ready, List<Recorded> all) {
     RemoteTask lodger = context.lodger();
     Map<String, byte[]> groups = new LinkedHashMap<>(ready.vm());
-    RunMappings settled = settledMappings;
-    RunMappings mappings = settled == null ? RunMappings.of(pid) : settled;
+    RunMappings now = mappings(context.maps());
     machine
         .vcpus()
         .forEach(
             (id, vcpu) -> {
-              byte[] pages = runPages(lodger, mappings.byVcpu().get(id));
+              byte[] pages = runPages(lodger, now.byVcpu().get(id));
               VcpuImage image = new VcpuImage(id, ready.vcpu(id), pages);
               recordedVcpus.add(image);
               all.add(recorded(context, vcpu, "vcpu " + id, KvmImage.of(image)));
             });
-    groups.putAll(known.facts());
+    groups.putAll(ready.facts().facts());
     all.add(
         recorded(
             context,
             vm,
             "virtual machine, " + machine.vcpus().size() + " vcpus",
-            KvmImage.of(vmImage(lodger, vm.fd(), known, ready, groups))));
+            KvmImage.of(vmImage(ready, groups))));
   }
 
-  private VmImage vmImage(
-      RemoteTask lodger, RemoteFd vm, VmFacts known, Prepared ready, Map<String, byte[]> groups) {
+  private VmImage vmImage(Prepared ready, Map<String, byte[]> groups) {
+    VmFacts known = ready.facts();
     List<SlotImage> present = ready.slots().orElseThrow(this::slotsChanged);
     List<RemoteFd> eventFds = EventFds.of(pid);
-    List<IrqFdImage> irqFds = finder.irqFds(lodger, vm, eventFds, known.irqFds());
+    List<IrqFdImage> irqFds = ready.irqFds(eventFds);
     List<IoEventFdImage> ioEventFds = ready.ioEventFds(eventFds);
     return new VmImage(
         groups,

@@ -36,9 +36,10 @@ public interface MachineFinder {
    * them: a few microseconds a slot. A guest that programs its devices moves slots: then they are
    * looked for once more, with what was found as hints.
    *
+   * @param asked what {@link #prepare} gave, asked in the frozen target; null to ask now
    * @return the slots, perhaps with the order of neighbours put right; empty if they cannot be told
    */
-  Optional<List<SlotImage>> confirm(RemoteTask task, RemoteFd vm);
+  Optional<List<SlotImage>> confirm(RemoteTask task, RemoteFd vm, @Nullable SlotCheck asked);
 
   /**
    * Prepares {@link #confirm} while the target runs: what it asks is then added to a batch that is
@@ -47,13 +48,6 @@ public interface MachineFinder {
    * @return null if it cannot be prepared, or nothing was found yet
    */
   @Nullable SlotCheck prepare(RemoteTask task, RemoteFd vm);
-
-  /**
-   * The same as the other {@link #confirm}, with the answers to what was prepared.
-   *
-   * @param asked was asked in the frozen target
-   */
-  Optional<List<SlotImage>> confirm(RemoteTask task, RemoteFd vm, SlotCheck asked);
 
   /**
    * Finds which eventfds raise an interrupt. The target must be frozen: each that is found is taken

@@ -4,6 +4,7 @@ package dev.vmckpt.kvm;
 import dev.vmckpt.kvm.events.IoEventFdSweep;
 import dev.vmckpt.kvm.events.IoEventFds;
 import dev.vmckpt.kvm.image.IoEventFdImage;
+import dev.vmckpt.kvm.image.IrqFdImage;
 import dev.vmckpt.kvm.image.SlotImage;
 import dev.vmckpt.kvm.slots.SlotCheck;
 import dev.vmckpt.kvm.state.Readings;
@@ -19,6 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -77,29 +79,33 @@ final class Prepared {
   /** The clock first and the vcpus at once behind it: their counters are reckoned against it. */
   private void prepareState() {
     SlotCheck check = finder.prepare(lodger, vm);
-    int checkCalls = check == null ? 0 : check.calls();
-    int checkBytes = check == null ? 0 : check.bytes();
-    for (int some = vcpus.size(); some >= 0; some = some == 0 ? -1 : some / 2) {
-      CallBatch batch =
-          lodger.tryPrepare(
-              VM_CALLS + some * VCPU_CALLS + checkCalls, VM_BYTES + some * VCPU_BYTES + checkBytes);
-      if (batch == null) {
-        continue;
-      }
-      state = batch;
-      ofVm = vmGroups.read(batch, vm);
-      int left = some;
-      for (Map.Entry<Integer, DescriptorResource> vcpu : vcpus.entrySet()) {
-        if (left-- > 0) {
-          ofVcpus.put(vcpu.getKey(), vcpuGroups.read(batch, vcpu.getValue().fd()));
-        }
-      }
-      if (check != null) {
-        check.ask(batch);
-        slots = check;
-      }
+    int some = vcpus.size();
+    CallBatch batch = room(some, check);
+    while (batch == null && some > 0) {
+      some /= 2;
+      batch = room(some, check);
+    }
+    if (batch == null) {
       return;
     }
+    state = batch;
+    ofVm = vmGroups.read(batch, vm);
+    for (Map.Entry<Integer, DescriptorResource> vcpu : vcpus.entrySet()) {
+      if (ofVcpus.size() < some) {
+        ofVcpus.put(vcpu.getKey(), vcpuGroups.read(batch, vcpu.getValue().fd()));
+      }
+    }
+    if (check != null) {
+      check.ask(batch);
+      slots = check;
+    }
+  }
+
+  /** A batch for the vm, some of its vcpus and the questions about its slots, if there is room. */
+  private @Nullable CallBatch room(int some, @Nullable SlotCheck check) {
+    int calls = VM_CALLS + some * VCPU_CALLS + (check == null ? 0 : check.calls());
+    int bytes = VM_BYTES + some * VCPU_BYTES + (check == null ? 0 : check.bytes());
+    return lodger.tryPrepare(calls, bytes);
   }
 
   private void prepareSweep(List<RemoteFd> eventFds) {
@@ -126,33 +132,48 @@ final class Prepared {
     return started;
   }
 
+  /** What was found out about the vm before. */
+  VmFacts facts() {
+    return facts;
+  }
+
   /** The state of the vm, by group. */
   Map<String, byte[]> vm() {
     Readings readings = ofVm;
-    if (state != null && readings != null) {
-      state.run();
-      return readings.bytes(lodger);
+    if (state == null || readings == null) {
+      return read(batch -> vmGroups.read(batch, vm));
     }
-    CallBatch batch = lodger.batch();
-    readings = vmGroups.read(batch, vm);
-    batch.run();
+    state.run();
     return readings.bytes(lodger);
   }
 
   /** The state of a vcpu, by group; after {@link #vm}. */
   Map<String, byte[]> vcpu(int id) {
     Readings readings = ofVcpus.get(id);
-    if (readings == null) {
-      CallBatch batch = lodger.batch();
-      readings = vcpuGroups.read(batch, Objects.requireNonNull(vcpus.get(id)).fd());
-      batch.run();
-    }
+    return readings == null
+        ? read(batch -> vcpuGroups.read(batch, Objects.requireNonNull(vcpus.get(id)).fd()))
+        : readings.bytes(lodger);
+  }
+
+  private Map<String, byte[]> read(Function<CallBatch, Readings> groups) {
+    CallBatch batch = lodger.batch();
+    Readings readings = groups.apply(batch);
+    batch.run();
     return readings.bytes(lodger);
   }
 
   /** The memory slots as they are now; after {@link #vm}. Empty if they cannot be told. */
   Optional<List<SlotImage>> slots() {
-    return slots == null ? finder.confirm(lodger, vm) : finder.confirm(lodger, vm, slots);
+    return finder.confirm(lodger, vm, slots);
+  }
+
+  /**
+   * The irqfds.
+   *
+   * @param eventFds of the target now
+   */
+  List<IrqFdImage> irqFds(List<RemoteFd> eventFds) {
+    return finder.irqFds(lodger, vm, eventFds, facts.irqFds());
   }
 
   /**

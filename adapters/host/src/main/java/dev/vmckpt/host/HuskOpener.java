@@ -13,6 +13,7 @@ import dev.vmckpt.spi.remote.RemoteAddress;
 import dev.vmckpt.spi.remote.RemoteFd;
 import dev.vmckpt.spi.remote.RemoteProcess;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -24,6 +25,8 @@ final class HuskOpener {
   private static final int SEEK_SET = 0;
   private static final int SEEK_END = 2;
   private static final int F_DUPFD = 0;
+  private static final int F_GETFL = 3;
+  private static final int F_SETFL = 4;
   private static final int F_SETLK = 6;
   private static final int F_OFD_SETLK = 37;
   private static final int FLOCK = 73;
@@ -75,9 +78,26 @@ final class HuskOpener {
   /**
    * Opens a file.
    *
-   * @throws RefusedException if it is missing
+   * @throws RefusedException if it is missing, or nobody is at its other end
    */
   RemoteFd open(String path, int flags, int mode) {
+    Path file = Path.of(path);
+    boolean waits =
+        Files.exists(file)
+            && !Files.isRegularFile(file)
+            && !Files.isDirectory(file)
+            && (flags & (OpenFlags.NONBLOCK | OpenFlags.PATH)) == 0;
+    if (!waits) {
+      return openNow(path, flags, mode);
+    }
+    // A named pipe without another end and a serial line without a carrier keep us for ever.
+    RemoteFd fd = openNow(path, flags | OpenFlags.NONBLOCK, mode);
+    long now = husk.call("fcntl(F_GETFL)", path, Nr.FCNTL, fd.number(), F_GETFL);
+    husk.call("fcntl(F_SETFL)", path, Nr.FCNTL, fd.number(), F_SETFL, now & ~OpenFlags.NONBLOCK);
+    return fd;
+  }
+
+  private RemoteFd openNow(String path, int flags, int mode) {
     byte[] utf8 = path.getBytes(StandardCharsets.UTF_8);
     if (utf8.length >= RemoteProcess.SCRATCH_BYTES) {
       throw new FailureException(wanted + ": the path is too long to be opened: " + path);
@@ -96,6 +116,10 @@ final class HuskOpener {
     if (result == -Errno.ENOENT) {
       throw refused(path, "is missing", "put it back, or " + elsewhere());
     }
+    if (result == -Errno.ENXIO) {
+      throw refused(
+          path, "has nobody at its other end", "start who is to be there, or " + elsewhere());
+    }
     if (result < 0) {
       throw new SyscallException("openat", (int) -result, wanted + " " + path);
     }
@@ -104,6 +128,11 @@ final class HuskOpener {
 
   private long tryOpen(RemoteAddress path, int flags, int mode) {
     return husk.tryCall(Nr.OPENAT, AT_FDCWD, path.value(), flags, mode);
+  }
+
+  /** Closes what was opened. */
+  void close(RemoteFd fd) {
+    husk.call("close", wanted + " " + fd, Nr.CLOSE, fd.number());
   }
 
   /** Sets the file offset. */

@@ -7,6 +7,7 @@ final class OpenFlags {
   static final int CREAT = 0100;
   static final int NOCTTY = 0400;
   static final int APPEND = 02000;
+  static final int NONBLOCK = 04000;
   static final int DIRECT = 040000;
   static final int DIRECTORY = 0200000;
   static final int NOATIME = 01000000;

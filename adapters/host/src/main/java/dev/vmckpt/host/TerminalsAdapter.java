@@ -71,17 +71,10 @@ public final class TerminalsAdapter implements Adapter {
     if (!stat.isCharDevice()) {
       return Optional.empty();
     }
-    if (stat.major() == TTY_AUX_MAJOR && stat.minor() == PTMX_MINOR) {
-      return Optional.of(
-          Claim.refused(
-              "the master of a pseudo-terminal",
-              "who holds its other end cannot be given a new one",
-              "start the target with a socket in its place, or leave it out: --drop "
-                  + resource.name()));
-    }
+    boolean master = stat.major() == TTY_AUX_MAJOR && stat.minor() == PTMX_MINOR;
     boolean terminal =
         stat.major() == TTY_MAJOR
-            || stat.major() == TTY_AUX_MAJOR
+            || (stat.major() == TTY_AUX_MAJOR && !master)
             || (stat.major() >= FIRST_PTS_MAJOR && stat.major() <= LAST_PTS_MAJOR);
     return terminal
         ? Optional.of(

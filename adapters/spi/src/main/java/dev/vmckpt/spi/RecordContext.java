@@ -16,6 +16,9 @@ public interface RecordContext {
    */
   RemoteTask lodger();
 
+  /** The text of {@code /proc/PID/maps} as it is now, without areas of ours. */
+  String maps();
+
   /** {@code fdinfo} of a resource as it is now, in the pause. */
   FdInfo infoNow(DescriptorResource resource);
 

@@ -15,6 +15,15 @@ public interface SettleContext {
   RemoteTask lodger();
 
   /**
+   * The text of {@code /proc/PID/maps}, without areas of ours, read before the target was stopped.
+   * If it is another one by now, the snapshot is begun anew as soon as all have settled.
+   */
+  String maps();
+
+  /** Whether an adapter has brought the guest to rest, see {@link Detachment#guestRests}. */
+  boolean guestRests();
+
+  /**
    * Lets all threads run on, except those that {@code watch} holds, until it is content or time is
    * up; then all are stopped again.
    *

@@ -5,10 +5,8 @@ import dev.vmckpt.kvm.api.KvmIoctl;
 import dev.vmckpt.kvm.image.IoEventFdImage;
 import dev.vmckpt.spi.Finding;
 import dev.vmckpt.spi.error.Errno;
-import dev.vmckpt.spi.error.SyscallException;
 import dev.vmckpt.spi.remote.CallBatch;
 import dev.vmckpt.spi.remote.Nr;
-import dev.vmckpt.spi.remote.RemoteAddress;
 import dev.vmckpt.spi.remote.RemoteFd;
 import dev.vmckpt.spi.remote.RemoteTask;
 import java.nio.ByteBuffer;
@@ -32,7 +30,7 @@ import java.util.List;
  *
  * <p>Hence the choice. All ports and all pages of the PCI holes take about a second for each
  * eventfd, all of it with the guest standing still, as an access in between would be missed; that
- * is too much for a pause. By default only the places of virtio-mmio devices are asked about, 0.2
+ * is too much for a pause. By default only the places of virtio-mmio devices are asked about, 0.05
  * milliseconds for each eventfd: their monitors often cannot do without. A monitor with PCI devices
  * mostly can: without its ioeventfds accesses reach it by an exit, which it serves itself, if more
  * slowly (QEMU does, whatever is not found is taken for not there). For a monitor that serves them
@@ -42,16 +40,14 @@ public final class IoEventFds {
   /** The notify register of virtio-mmio, which takes the number of a queue. */
   private static final int QUEUE_NOTIFY = 0x50;
 
-  private static final int QUEUES = 4;
+  private static final int QUEUES = 16;
 
-  /** Up to so many places of a window go into a batch: a way of its own would take longer. */
-  private static final int FEW = 64;
+  private static final int PORT_QUEUES = 4;
 
-  /** How many such windows. */
-  private static final int AT_ONCE = CallBatch.CALLS / FEW;
+  /** So many eventfds or places are asked about in one go: each by two calls. */
+  private static final int AT_ONCE = CallBatch.CALLS / 2;
 
   static final int IOEVENTFD_BYTES = 64;
-  private static final int ADDRESS_OFFSET = 8;
 
   private final RemoteTask task;
   private final RemoteFd vm;
@@ -62,17 +58,25 @@ public final class IoEventFds {
   }
 
   /**
-   * Places where virtio-mmio devices are, of monitors that have nothing else: pages from 3.25 GiB
-   * on, and QEMU's 512 bytes each below the I/O APIC.
+   * Places where the first queues of virtio-mmio devices are notified, of monitors that have
+   * nothing else: pages from 3.25 GiB on, and QEMU's 512 bytes each below the I/O APIC. A device
+   * that is found there is asked about its other queues.
    */
   public static List<Window> virtioMmio() {
-    List<Window> windows = new ArrayList<>();
-    for (int queue = 0; queue < QUEUES; queue++) {
-      windows.add(new Window(false, 0xd0000000L + QUEUE_NOTIFY, 0x1000, 32, 4, queue));
-      windows.add(new Window(false, 0xc0001000L + QUEUE_NOTIFY, 0x1000, 32, 4, queue));
-      windows.add(new Window(false, 0xfeb00000L + QUEUE_NOTIFY, 0x200, 24, 4, queue));
+    return List.of(
+        new Window(false, 0xd0000000L + QUEUE_NOTIFY, 0x1000, 32, 4, 0),
+        new Window(false, 0xc0001000L + QUEUE_NOTIFY, 0x1000, 32, 4, 0),
+        new Window(false, 0xfeb00000L + QUEUE_NOTIFY, 0x200, 24, 4, 0));
+  }
+
+  /** Where the other queues of a device are notified whose first one is notified here. */
+  private static List<Window> otherQueues(Window first) {
+    List<Window> queues = new ArrayList<>();
+    boolean mmio = !first.port() && first.bytes() == 4 && first.match() == 0;
+    for (int queue = 1; mmio && queue < QUEUES; queue++) {
+      queues.add(new Window(false, first.first(), 1, 1, 4, queue));
     }
-    return windows;
+    return queues;
   }
 
   /**
@@ -81,7 +85,7 @@ public final class IoEventFds {
    */
   public static List<Window> virtioPorts() {
     List<Window> windows = new ArrayList<>();
-    for (int queue = 0; queue < QUEUES; queue++) {
+    for (int queue = 0; queue < PORT_QUEUES; queue++) {
       windows.add(new Window(true, 0xc010, 0x20, 512, 2, queue));
     }
     return windows;
@@ -107,27 +111,14 @@ public final class IoEventFds {
   public static List<IoEventFdImage> find(
       RemoteTask task, RemoteFd vm, List<RemoteFd> eventFds, List<Window> windows) {
     IoEventFds search = new IoEventFds(task, vm);
+    List<Window> places = windows.stream().flatMap(Window::places).toList();
     List<IoEventFdImage> found = new ArrayList<>();
-    List<Window> few = new ArrayList<>();
-    for (Window window : windows) {
-      if (window.count() <= FEW) {
-        few.add(window);
-      }
-    }
     for (RemoteFd fd : eventFds) {
-      for (int from = 0; from < few.size(); from += AT_ONCE) {
-        List<Window> some = few.subList(from, Math.min(few.size(), from + AT_ONCE));
-        IoEventFdSweep sweep = new IoEventFdSweep(List.of(fd), some);
-        CallBatch batch = task.batch();
-        sweep.ask(batch, vm);
-        search.run(sweep, batch, found);
-      }
-      for (Window window : windows) {
-        if (window.count() > FEW) {
-          search.look(fd, window, found);
-        }
+      for (List<Window> some : chunks(places, AT_ONCE)) {
+        search.sweep(List.of(fd), some, found);
       }
     }
+    search.lookAtOtherQueues(eventFds, found);
     return found;
   }
 
@@ -137,7 +128,7 @@ public final class IoEventFds {
    * @param eventFds eventfds of the target
    */
   public static IoEventFdSweep prepare(List<RemoteFd> eventFds) {
-    return new IoEventFdSweep(eventFds, virtioMmio());
+    return new IoEventFdSweep(eventFds, virtioMmio().stream().flatMap(Window::places).toList());
   }
 
   /**
@@ -148,14 +139,33 @@ public final class IoEventFds {
   public static List<IoEventFdImage> find(
       RemoteTask task, RemoteFd vm, IoEventFdSweep prepared, CallBatch batch) {
     List<IoEventFdImage> found = new ArrayList<>();
-    new IoEventFds(task, vm).run(prepared, batch, found);
+    IoEventFds search = new IoEventFds(task, vm);
+    search.run(prepared, batch, found);
+    search.lookAtOtherQueues(prepared.eventFds(), found);
     return found;
   }
 
+  /** Asks about the other queues of the devices whose first queue was found. */
+  private void lookAtOtherQueues(List<RemoteFd> eventFds, List<IoEventFdImage> found) {
+    for (IoEventFdImage first : List.copyOf(found)) {
+      List<Window> queues = otherQueues(Window.of(first));
+      for (List<RemoteFd> some : chunks(eventFds, AT_ONCE / QUEUES)) {
+        sweep(some, queues, found);
+      }
+    }
+  }
+
+  private void sweep(List<RemoteFd> eventFds, List<Window> places, List<IoEventFdImage> found) {
+    IoEventFdSweep sweep = new IoEventFdSweep(eventFds, places);
+    CallBatch batch = task.batch();
+    sweep.ask(batch, vm);
+    run(sweep, batch, found);
+  }
+
   private void run(IoEventFdSweep sweep, CallBatch batch, List<IoEventFdImage> found) {
-    batch.run();
+    // What is taken off is put back even if we die.
+    batch.runThrough();
     for (IoEventFdSweep.Hit hit : sweep.hits(batch)) {
-      putBack(hit.fd(), hit.place());
       found.add(image(hit.fd(), hit.place()));
     }
   }
@@ -170,47 +180,39 @@ public final class IoEventFds {
    */
   public static List<IoEventFdImage> still(
       RemoteTask task, RemoteFd vm, List<IoEventFdImage> heard) {
-    IoEventFds search = new IoEventFds(task, vm);
     List<IoEventFdImage> there = new ArrayList<>();
-    for (IoEventFdImage each : heard) {
-      RemoteFd fd = new RemoteFd(each.fd());
-      Window place = Window.of(each);
-      long answer = search.make(fd, place, 0);
-      if (answer == -Errno.EEXIST) {
-        there.add(each);
-      } else if (answer == 0) {
-        search.make(fd, place, Window.DEASSIGN);
+    for (List<IoEventFdImage> some : chunks(heard, AT_ONCE)) {
+      CallBatch batch = task.batch();
+      int[] asked = new int[some.size()];
+      for (int i = 0; i < asked.length; i++) {
+        RemoteFd fd = new RemoteFd(some.get(i).fd());
+        Window place = Window.of(some.get(i));
+        asked[i] =
+            batch.tryCall(Nr.IOCTL, vm.number(), KvmIoctl.IOEVENTFD, at(batch, fd, place, 0));
+        batch.tryCallIfZero(
+            Nr.IOCTL, vm.number(), KvmIoctl.IOEVENTFD, at(batch, fd, place, Window.DEASSIGN));
+      }
+      // What was attached by asking is taken off even if we die.
+      batch.runThrough();
+      for (int i = 0; i < asked.length; i++) {
+        if (batch.result(asked[i]) == -Errno.EEXIST) {
+          there.add(some.get(i));
+        }
       }
     }
     return there;
   }
 
-  private void look(RemoteFd fd, Window window, List<IoEventFdImage> found) {
-    RemoteAddress at = task.scratch();
-    Window rest = window;
-    while (true) {
-      task.write(at, structure(fd, rest, Window.DEASSIGN));
-      long missed =
-          task.sweep(
-              Nr.IOCTL,
-              vm.number(),
-              KvmIoctl.IOEVENTFD,
-              at.value(),
-              at.plus(ADDRESS_OFFSET),
-              rest.step(),
-              rest.count(),
-              -Errno.ENOENT);
-      if (missed >= rest.count()) {
-        return;
-      }
-      Window here = rest.after(missed);
-      putBack(fd, here);
-      found.add(image(fd, here));
-      if (here.count() == 1) {
-        return;
-      }
-      rest = here.after(1);
+  private static <T> List<List<T>> chunks(List<T> all, int most) {
+    List<List<T>> chunks = new ArrayList<>();
+    for (int from = 0; from < all.size(); from += most) {
+      chunks.add(all.subList(from, Math.min(all.size(), from + most)));
     }
+    return chunks;
+  }
+
+  private static long at(CallBatch batch, RemoteFd fd, Window place, int flags) {
+    return batch.place(structure(fd, place, flags)).value();
   }
 
   private static IoEventFdImage image(RemoteFd fd, Window place) {
@@ -221,23 +223,6 @@ public final class IoEventFds {
         place.flags(),
         place.match() == Window.ANY ? 0 : place.match(),
         Finding.Source.FOUND);
-  }
-
-  private void putBack(RemoteFd fd, Window place) {
-    // Whether the call that ended the sweep took it off, it says when it is made once more.
-    long again = make(fd, place, Window.DEASSIGN);
-    long put = again == -Errno.ENOENT ? make(fd, place, 0) : again;
-    if (put != 0) {
-      throw new SyscallException("ioctl(KVM_IOEVENTFD)", (int) -put, fd.toString());
-    }
-  }
-
-  private long make(RemoteFd fd, Window place, int flags) {
-    CallBatch batch = task.batch();
-    RemoteAddress at = batch.place(structure(fd, place, flags));
-    int made = batch.tryCall(Nr.IOCTL, vm.number(), KvmIoctl.IOEVENTFD, at.value());
-    batch.run();
-    return batch.result(made);
   }
 
   static byte[] structure(RemoteFd fd, Window place, int flags) {

@@ -2,12 +2,14 @@
 package dev.vmckpt.kvm.events;
 
 import dev.vmckpt.kvm.api.KvmIoctl;
+import dev.vmckpt.kvm.api.KvmLayout;
 import dev.vmckpt.kvm.image.IrqFdImage;
 import dev.vmckpt.spi.Finding;
 import dev.vmckpt.spi.error.Errno;
 import dev.vmckpt.spi.error.Refusal;
 import dev.vmckpt.spi.error.RefusedException;
 import dev.vmckpt.spi.error.SyscallException;
+import dev.vmckpt.spi.error.TargetGoneException;
 import dev.vmckpt.spi.remote.CallBatch;
 import dev.vmckpt.spi.remote.Nr;
 import dev.vmckpt.spi.remote.RemoteAddress;
@@ -139,16 +141,20 @@ public final class IrqFds {
       int[] asked = new int[some.size()];
       for (int i = 0; i < asked.length; i++) {
         int fd = some.get(i).number();
-        asked[i] = irqFd(batch, fd, NOWHERE, 0);
-        irqFd(batch, fd, NOWHERE, DEASSIGN);
+        asked[i] = batch.tryCall(Nr.IOCTL, irqFd(batch, fd, NOWHERE, 0));
+        batch.tryCallIfZero(Nr.IOCTL, irqFd(batch, fd, NOWHERE, DEASSIGN));
+        if (counts[i] != 0) {
+          byte[] count = new byte[Long.BYTES];
+          ByteBuffer.wrap(count).order(ByteOrder.LITTLE_ENDIAN).putLong(counts[i]);
+          batch.tryCallIfZero(Nr.WRITE, fd, batch.place(count).value(), count.length);
+        }
       }
-      batch.run();
+      // What was attached to nowhere is taken off even if we die.
+      batch.runThrough();
       for (int i = 0; i < asked.length; i++) {
         long answer = batch.result(asked[i]);
         if (answer == -Errno.EBUSY) {
           attached.add(some.get(i));
-        } else if (answer == 0 && counts[i] != 0) {
-          writeBack(some.get(i), counts[i]);
         } else if (answer != 0 && answer != -Errno.EINVAL && answer != -Errno.EAGAIN) {
           throw new SyscallException("ioctl(KVM_IRQFD)", (int) -answer, some.get(i).toString());
         }
@@ -165,10 +171,12 @@ public final class IrqFds {
       CallBatch batch = task.batch();
       int[] again = new int[some.size()];
       for (int i = 0; i < again.length; i++) {
-        irqFd(batch, fd.number(), some.get(i), DEASSIGN);
-        again[i] = irqFd(batch, fd.number(), some.get(i), 0);
+        int gsi = some.get(i);
+        batch.tryCall(Nr.IOCTL, irqFd(batch, fd.number(), gsi, DEASSIGN));
+        again[i] = batch.tryCall(Nr.IOCTL, irqFd(batch, fd.number(), gsi, 0));
       }
-      batch.run();
+      // What was taken off is attached again even if we die.
+      batch.runThrough();
       for (int i = 0; i < again.length; i++) {
         if (batch.result(again[i]) == 0) {
           return some.get(i);
@@ -185,7 +193,7 @@ public final class IrqFds {
       gsis.add(gsi);
     }
     CallBatch batch = task.batch();
-    byte[] which = new byte[dev.vmckpt.kvm.api.KvmLayout.IRQCHIP];
+    byte[] which = new byte[KvmLayout.IRQCHIP];
     which[0] = IOAPIC;
     RemoteAddress at = batch.place(which);
     int got = batch.tryCall(Nr.IOCTL, vm.number(), KvmIoctl.GET_IRQCHIP, at.value());
@@ -205,10 +213,11 @@ public final class IrqFds {
     return gsis;
   }
 
-  private int irqFd(CallBatch batch, int fd, int gsi, int flags) {
+  /** The arguments of ioctl(KVM_IRQFD). */
+  private long[] irqFd(CallBatch batch, int fd, int gsi, int flags) {
     byte[] irqFd = new byte[IRQFD_BYTES];
     ByteBuffer.wrap(irqFd).order(ByteOrder.LITTLE_ENDIAN).putInt(fd).putInt(gsi).putInt(flags);
-    return batch.tryCall(Nr.IOCTL, vm.number(), KvmIoctl.IRQFD, batch.place(irqFd).value());
+    return new long[] {vm.number(), KvmIoctl.IRQFD, batch.place(irqFd).value()};
   }
 
   /** The counts of eventfds; only of those that poll(2) says have one, {@code fdinfo} is read. */
@@ -238,17 +247,8 @@ public final class IrqFds {
         }
       }
     } catch (IOException e) {
-      throw new dev.vmckpt.spi.error.TargetGoneException("process " + task.pid() + " is gone", e);
+      throw new TargetGoneException("process " + task.pid() + " is gone", e);
     }
     return 0;
-  }
-
-  private void writeBack(RemoteFd fd, long count) {
-    byte[] bytes = new byte[Long.BYTES];
-    ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).putLong(count);
-    CallBatch batch = task.batch();
-    RemoteAddress at = batch.place(bytes);
-    batch.call("write", fd.toString(), Nr.WRITE, fd.number(), at.value(), bytes.length);
-    batch.run();
   }
 }

@@ -2,6 +2,8 @@
 package dev.vmckpt.kvm.events;
 
 import dev.vmckpt.kvm.image.IoEventFdImage;
+import java.util.stream.LongStream;
+import java.util.stream.Stream;
 
 /**
  * Places, at equal distances, at which a guest's access may signal an eventfd.
@@ -40,13 +42,9 @@ public record Window(boolean port, long first, long step, long count, int bytes,
     return (port ? PIO : 0) | (match == ANY ? 0 : DATAMATCH);
   }
 
-  /** What of it lies behind a number of its places; only if there is any. */
-  Window after(long places) {
-    return new Window(port, first + places * step, step, count - places, bytes, match);
-  }
-
-  /** One of its places. */
-  Window at(long place) {
-    return new Window(port, first + place * step, step, 1, bytes, match);
+  /** Its places, each a window of its own. */
+  Stream<Window> places() {
+    return LongStream.range(0, count)
+        .mapToObj(i -> new Window(port, first + i * step, step, 1, bytes, match));
   }
 }

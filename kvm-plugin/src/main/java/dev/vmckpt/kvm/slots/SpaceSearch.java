@@ -55,6 +55,7 @@ final class SpaceSearch {
   private final Set<Sweep> swept = new HashSet<>();
   private List<Range> runs;
   private boolean thorough;
+  private boolean wary;
 
   /**
    * @param runs what is occupied, roughly, without the peg
@@ -99,6 +100,7 @@ final class SpaceSearch {
         || continued()
         || anchored(likely, differences)
         || anchored(all, sizes)
+        || becameWary()
         || sweep(ofPlaces(COARSE, uncovered(), sizes))
         || sweep(ofPlaces(COARSE, uncovered(), differences))
         || sweep(ofSizes(COARSE))) {
@@ -113,6 +115,19 @@ final class SpaceSearch {
         || sweep(ofPlaces(FINE, uncovered(), differences))
         || sweep(ofPlaces(FINE, all, sizes))
         || sweep(ofPlaces(List.of(SlotCalls.PAGE), uncovered(), smallSizes()));
+  }
+
+  /**
+   * From now on no range counts as taken where memory may go on, as a slot that has the size of one
+   * range may be a part of another: a PC of 6 GiB has 3 of them below the fourth GiB, cut into
+   * several slots, and 3 above, where firmware lies at their side.
+   *
+   * @return whether that is new
+   */
+  private boolean becameWary() {
+    boolean before = wary;
+    wary = true;
+    return !before;
   }
 
   /** Steps by pages; the sizes first if there may be one range for each slot. */
@@ -247,7 +262,7 @@ final class SpaceSearch {
     List<Found> found = quest.found();
     List<Shape> rests = new ArrayList<>();
     List<Sweep> sweeps = new ArrayList<>();
-    for (Range run : untaken()) {
+    for (Range run : wary ? runs : untaken()) {
       for (long delta : deltas(found)) {
         long gpa = run.start();
         for (boolean on = true; on; ) {

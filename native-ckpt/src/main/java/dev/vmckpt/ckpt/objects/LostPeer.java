@@ -32,7 +32,7 @@ final class LostPeer implements KernelObject<DescriptorImage.LostPeer> {
 
   @Override
   public String carries() {
-    return "a client or a server outside: comes back as a peer that hung up";
+    return "a client or a server outside: comes back as a peer that hung up; --reattach fd:N=ADDRESS calls a server again";
   }
 
   @Override
@@ -53,6 +53,18 @@ final class LostPeer implements KernelObject<DescriptorImage.LostPeer> {
     }
     String summary = "connection to " + facts.peerText() + "; comes back as a peer that hung up";
     Refusal refusal = SocketPair.inFlight(resource, resource.info());
+    String backend = facts.isUnix() ? census.backends().at(facts) : null;
+    if (backend != null) {
+      return Optional.of(
+          Claim.refused(
+              "connection to " + backend + ", which serves a device of the target",
+              backend
+                  + " serves a device of the target, and what it knows of it is not in a snapshot of"
+                  + " the target",
+              "unplug that device for the time of the snapshot, or leave it out, so that it stops"
+                  + " answering after a restore: --drop "
+                  + resource.name()));
+    }
     return Optional.of(
         refusal == null
             ? Claim.changed(summary)
@@ -81,6 +93,10 @@ final class LostPeer implements KernelObject<DescriptorImage.LostPeer> {
   @Override
   public RemoteFd restore(DescriptorImage.LostPeer image, OpenFileImage file, HuskFiles husk) {
     String name = HuskFiles.name(file);
+    String instead = husk.reattach(file);
+    if (instead != null) {
+      return SocketCall.call(instead, image, file, husk);
+    }
     RemoteFd[] ends =
         image.domain() == SocketCalls.AF_UNIX
             ? husk.socketPair(image.type())

@@ -3,9 +3,11 @@ package dev.vmckpt.ckpt.objects;
 
 import dev.vmckpt.ckpt.raw.FileCalls;
 import dev.vmckpt.ckpt.raw.OwnFd;
+import dev.vmckpt.ckpt.raw.Sys;
 import dev.vmckpt.spi.Claim;
 import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.FdInfo;
+import dev.vmckpt.spi.error.Errno;
 import dev.vmckpt.spi.image.DescriptorImage;
 import dev.vmckpt.spi.image.OpenFileImage;
 import dev.vmckpt.spi.remote.Nr;
@@ -94,9 +96,20 @@ final class OutsidePipe implements KernelObject<DescriptorImage.OutsidePipe> {
     return ends[0];
   }
 
-  /** Opens a file of the user's, at its end; a path is relative to where vmckpt runs. */
+  /**
+   * Opens a file of the user's, at its end; a path is relative to where vmckpt runs. Never waits
+   * for anybody: not for the other end of a named pipe, nor for the carrier of a serial line.
+   */
   static RemoteFd openInstead(String path, int flags, HuskFiles husk) {
-    RemoteFd fd = husk.open(Path.of(path).toAbsolutePath().toString(), flags, PRIVATE);
+    String absolute = Path.of(path).toAbsolutePath().toString();
+    long opened = husk.tryOpen(absolute, flags | Pipe.O_NONBLOCK, PRIVATE);
+    if (opened == -Errno.ENXIO) {
+      // A named pipe cannot be opened to write while nobody reads.
+      RemoteFd both = husk.open(absolute, Pipe.O_RDWR | Pipe.O_NONBLOCK, 0);
+      opened = husk.tryOpen(absolute, flags | Pipe.O_NONBLOCK, PRIVATE);
+      husk.close(both);
+    }
+    RemoteFd fd = new RemoteFd((int) Sys.check("open", absolute, opened));
     if ((flags & Pipe.O_WRONLY) != 0) {
       // A terminal has no end to go to, and does not need one.
       husk.process().tryCall(Nr.LSEEK, fd.number(), 0, SEEK_END);

@@ -41,7 +41,9 @@ record SocketFacts(
   private static final int SO_PROTOCOL = 38;
   private static final int SO_DOMAIN = 39;
   private static final int TCP_INFO = 11;
-  private static final int TCP_INFO_BYTES = 32;
+  private static final int TCP_INFO_BYTES = 144;
+  private static final int SEGMENTS_OUT_AT = 136;
+  private static final int SEGMENTS_IN_AT = 140;
 
   /**
    * The beginning of struct tcp_info (linux/tcp.h).
@@ -49,8 +51,16 @@ record SocketFacts(
    * @param state TCP_*
    * @param pending of a listening socket, how many wait to be accepted
    * @param backlog of a listening socket, the second argument of listen(2)
+   * @param used whether anything was ever sent or received: a closed socket that was used had a
+   *     connection, and its port is not its own any more
    */
-  record Tcp(int state, int pending, int backlog) {}
+  record Tcp(int state, int pending, int backlog, boolean used) {
+    static final Tcp UNKNOWN = new Tcp(TCP_CLOSE, 0, 0, false);
+
+    boolean isConnection() {
+      return state != TCP_LISTEN && (state != TCP_CLOSE || used);
+    }
+  }
 
   /** How a socket stands to others. */
   enum Role {
@@ -88,15 +98,20 @@ record SocketFacts(
         local == null ? new byte[0] : local,
         SocketCalls.peerAddress(fd),
         unix ? Math.max(0, SocketCalls.intOption(fd, SocketCalls.SOL_SOCKET, SO_PEERCRED, 0)) : 0,
-        protocol == IPPROTO_TCP && !unix ? tcp(fd) : new Tcp(TCP_CLOSE, 0, 0),
+        protocol == IPPROTO_TCP && !unix ? tcp(fd) : Tcp.UNKNOWN,
         unix && diag != null ? diag.tryFind(inode) : null);
   }
 
   private static Tcp tcp(int fd) {
     byte[] info = SocketCalls.option(fd, IPPROTO_TCP, TCP_INFO, TCP_INFO_BYTES);
     return info == null || info.length < TCP_INFO_BYTES
-        ? new Tcp(TCP_CLOSE, 0, 0)
-        : new Tcp(info[0], LittleEndian.intAt(info, 24), LittleEndian.intAt(info, 28));
+        ? Tcp.UNKNOWN
+        : new Tcp(
+            info[0],
+            LittleEndian.intAt(info, 24),
+            LittleEndian.intAt(info, 28),
+            LittleEndian.intAt(info, SEGMENTS_OUT_AT) != 0
+                || LittleEndian.intAt(info, SEGMENTS_IN_AT) != 0);
   }
 
   boolean isUnix() {
@@ -139,6 +154,9 @@ record SocketFacts(
       String process = peerPid == 0 ? "a process that is not known" : "process " + peerPid;
       return name.isEmpty() ? process : process + " at " + name;
     }
-    return peer == null ? "nobody yet" : SocketAddress.text(peer);
+    if (peer != null) {
+      return SocketAddress.text(peer);
+    }
+    return tcp.state() == TCP_CLOSE ? "somebody who has ended it" : "nobody yet";
   }
 }

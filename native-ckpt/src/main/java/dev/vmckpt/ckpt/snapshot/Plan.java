@@ -12,7 +12,10 @@ import dev.vmckpt.ckpt.trace.Gadgets;
 import dev.vmckpt.spi.Adapter;
 import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.error.Refusal;
+import dev.vmckpt.spi.remote.RemoteFd;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -72,8 +75,39 @@ record Plan(
     return Freeze.seize(pid, filtered());
   }
 
+  /**
+   * The same plan without what was closed meanwhile.
+   *
+   * @param closed numbers of it
+   * @throws PlanOutdatedException if an adapter carries one of them, or other numbers stand for the
+   *     same thing
+   */
+  Plan without(Set<Integer> closed) {
+    if (closed.isEmpty()) {
+      return this;
+    }
+    List<Owned> left = new ArrayList<>();
+    for (int i = 0; i < descriptors.size(); i++) {
+      Owned owned = descriptors.get(i);
+      int gone = 0;
+      for (RemoteFd number : owned.resource().numbers()) {
+        gone += closed.contains(number.number()) ? 1 : 0;
+      }
+      if (gone == 0) {
+        left.add(owned);
+      } else if (gone != owned.resource().numbers().size() || owned.adapter() != null) {
+        throw new PlanOutdatedException("its descriptors changed");
+      }
+    }
+    return with(left, refusals);
+  }
+
   /** The same plan with other refusals. */
   Plan withRefusals(List<Refusal> others) {
+    return with(descriptors, List.copyOf(others));
+  }
+
+  private Plan with(List<Owned> owned, List<Refusal> others) {
     return new Plan(
         pid,
         status,
@@ -82,13 +116,13 @@ record Plan(
         maps,
         memory,
         census,
-        descriptors,
+        owned,
         children,
         timers,
         gadgets,
         workingDirectory,
         root,
-        List.copyOf(others));
+        others);
   }
 
   /** Whether another plan gives the same descriptors to the same owners. */

@@ -59,16 +59,13 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * The part of a snapshot that stands in the pause: reads a frozen target, and splits its memory
  * off.
  */
 final class Recorder {
-  private static final int MADV_DONTFORK = 10;
-  private static final int MADV_DOFORK = 11;
-  private static final int MADV_WIPEONFORK = 18;
-  private static final int MADV_KEEPONFORK = 19;
   private static final int F_GETOWN = 9;
   private static final int F_GETSIG = 11;
   private static final int O_ASYNC = 020000;
@@ -90,9 +87,13 @@ final class Recorder {
     this.notes = notes;
   }
 
-  /** Lets adapters bring threads to a better place. All threads are stopped, and stay so. */
-  void settle(Freeze freeze, List<Detached> detached) {
-    Settling context = new Settling(freeze);
+  /**
+   * Lets adapters bring threads to a better place. All threads are stopped, and stay so.
+   *
+   * @param outdated whether the plan will not be compared with the target, but made anew
+   */
+  void settle(Freeze freeze, List<Detached> detached, boolean outdated) {
+    Settling context = new Settling(freeze, detached, outdated);
     for (int i = 0; i < detached.size(); i++) {
       detached.get(i).detachment().settle(context);
     }
@@ -107,9 +108,13 @@ final class Recorder {
 
   private final class Settling implements SettleContext {
     private final Freeze freeze;
+    private final boolean outdated;
+    private final boolean guestRests;
 
-    Settling(Freeze freeze) {
+    Settling(Freeze freeze, List<Detached> detached, boolean outdated) {
       this.freeze = freeze;
+      guestRests = detached.stream().anyMatch(one -> one.detachment().guestRests());
+      this.outdated = outdated;
     }
 
     @Override
@@ -123,19 +128,36 @@ final class Recorder {
     }
 
     @Override
+    public String maps() {
+      return outdated ? Maps.of(plan.pid(), lodging.tryLodger()) : plan.maps();
+    }
+
+    @Override
+    public boolean guestRests() {
+      return guestRests;
+    }
+
+    @Override
     public boolean advance(List<ThreadCall> held, CallWatch watch, long limitMillis) {
       return freeze.advance(held, watch, limitMillis);
     }
   }
 
-  /** Compares the frozen target with the plan. */
-  void checkPlan() {
+  /**
+   * Compares the frozen target with the plan.
+   *
+   * @return the plan, without what was closed since
+   * @throws PlanOutdatedException if it changed in any other way
+   */
+  Plan checkPlan() {
     if (!Maps.of(plan.pid(), lodging.tryLodger()).equals(plan.maps())) {
       throw new PlanOutdatedException("its memory map changed");
     }
-    if (!plan.census().unchanged(plan.pid())) {
+    Set<Integer> closed = plan.census().closedSince(plan.pid());
+    if (closed == null) {
       throw new PlanOutdatedException("its descriptors changed");
     }
+    return plan.without(closed);
   }
 
   /**
@@ -344,37 +366,23 @@ final class Recorder {
 
   /** Splits the memory off by a fork; what the target keeps from its forks is lent to this one. */
   private ForkedChild split(BorrowedThread leader) {
-    List<long[]> leftOut = plan.memory().leftOutByFork();
-    List<long[]> wiped = plan.memory().wipedByFork();
-    advise(leader, leftOut, MADV_DOFORK);
-    advise(leader, wiped, MADV_KEEPONFORK);
+    ForkLoan loan = new ForkLoan(plan.memory(), leader, lodging.tryLodger());
+    loan.lend();
     ForkedChild child;
     try {
       child = leader.fork();
     } catch (SyscallException e) {
-      takeBack(leader, leftOut, wiped);
+      loan.takeBack();
       throw e;
     }
     try {
-      takeBack(leader, leftOut, wiped);
+      loan.takeBack();
     } catch (RuntimeException e) {
       // Nobody will ever hear of that child.
       child.close();
       throw e;
     }
     return child;
-  }
-
-  private static void takeBack(BorrowedThread leader, List<long[]> leftOut, List<long[]> wiped) {
-    advise(leader, leftOut, MADV_DONTFORK);
-    advise(leader, wiped, MADV_WIPEONFORK);
-  }
-
-  private static void advise(BorrowedThread leader, List<long[]> areas, int advice) {
-    for (int i = 0; i < areas.size(); i++) {
-      long[] area = areas.get(i);
-      leader.call("madvise", "a range", Nr.MADVISE, area[0], area[1] - area[0], advice);
-    }
   }
 
   private final class InPause implements RecordContext {
@@ -392,6 +400,11 @@ final class Recorder {
     @Override
     public RemoteTask lodger() {
       return lodging.present();
+    }
+
+    @Override
+    public String maps() {
+      return plan.maps();
     }
 
     @Override

@@ -80,10 +80,16 @@ public final class SnapshotEngine {
    * @throws RefusedException if it holds something nobody carries; nothing was touched then
    */
   public Captured take(SnapshotRequest request, ProgressListener progress) {
+    try (Visits visits = Visits.make(adapters, request, cloner)) {
+      return take(request, visits, progress);
+    }
+  }
+
+  private Captured take(SnapshotRequest request, Visits visits, ProgressListener progress) {
     for (int attempt = 1; ; attempt++) {
       try (Plan plan = planner.plan(request.pid(), request.drops())) {
         refuse(plan);
-        return attempt(plan, request, progress, attempt == ATTEMPTS);
+        return attempt(plan, request, visits, progress, attempt == ATTEMPTS);
       } catch (PlanOutdatedException e) {
         // The target mapped or opened something between the plan and the pause. It was let go at
         // once.
@@ -101,11 +107,15 @@ public final class SnapshotEngine {
   }
 
   private Captured attempt(
-      Plan planned, SnapshotRequest request, ProgressListener progress, boolean last) {
+      Plan planned,
+      SnapshotRequest request,
+      Visits visits,
+      ProgressListener progress,
+      boolean last) {
     Plan plan = planned;
     Plan replanned = null;
     List<Detached> detached = new ArrayList<>();
-    List<String> notes = new ArrayList<>();
+    List<String> notes = new ArrayList<>(visits.notes());
     for (Plan.Child ended : plan.children()) {
       if (!ended.ours()) {
         notes.add(
@@ -124,15 +134,16 @@ public final class SnapshotEngine {
       Recording recording;
       ForkedChild child = null;
       try {
-        detach(plan, lodging, request, progress, detached);
+        detach(plan, new Context(lodging, request, visits, progress), detached);
         long start;
         String created;
         // Seized and not stopped: the pause begins with the first interrupt.
-        try (Freeze freeze = plan.seize()) {
+        Freeze freeze = plan.seize();
+        try (freeze) {
           created = Instant.now().toString();
           start = System.nanoTime();
           freeze.stop();
-          recorder.settle(freeze, detached);
+          recorder.settle(freeze, detached, last);
           if (last) {
             replanned = planInPause(plan, lodging, request);
             plan = replanned;
@@ -141,7 +152,8 @@ public final class SnapshotEngine {
           try {
             Recorder.begin(detached);
             if (!last) {
-              recorder.checkPlan();
+              plan = recorder.checkPlan();
+              recorder = new Recorder(plan, lodging, request, cloner, notes);
             }
             recording = recorder.record(freeze, detached, writer);
           } finally {
@@ -152,7 +164,7 @@ public final class SnapshotEngine {
             writer.write(plan.pid(), plan.pid(), plan.memory(), true, ProgressListener.SILENT);
           }
         }
-        recording = recording.timed(created, (System.nanoTime() - start) / 1000);
+        recording = recording.timed(created, (freeze.resumedNanos() - start) / 1000);
       } catch (RuntimeException e) {
         closeQuietly(child, e);
         resume(detached, e);
@@ -229,15 +241,10 @@ public final class SnapshotEngine {
   /** An adapter whose connections are at rest. */
   record Detached(Adapter adapter, List<DescriptorResource> claimed, Detachment detachment) {}
 
-  private void detach(
-      Plan plan,
-      Lodging lodging,
-      SnapshotRequest request,
-      ProgressListener progress,
-      List<Detached> detached) {
+  private void detach(Plan plan, Context context, List<Detached> detached) {
     for (Adapter adapter : adapters.ordered()) {
       List<DescriptorResource> claimed = claimed(plan, adapter);
-      Detachment detachment = adapter.detach(claimed, new Context(lodging, request, progress));
+      Detachment detachment = adapter.detach(claimed, context);
       detached.add(new Detached(adapter, claimed, detachment));
     }
   }
@@ -290,11 +297,13 @@ public final class SnapshotEngine {
   private final class Context implements DetachContext {
     private final Lodging lodging;
     private final SnapshotRequest request;
+    private final Visits visits;
     private final ProgressListener progress;
 
-    Context(Lodging lodging, SnapshotRequest request, ProgressListener progress) {
+    Context(Lodging lodging, SnapshotRequest request, Visits visits, ProgressListener progress) {
       this.lodging = lodging;
       this.request = request;
+      this.visits = visits;
       this.progress = progress;
     }
 
@@ -310,7 +319,7 @@ public final class SnapshotEngine {
 
     @Override
     public List<DiskKeeper> keepers() {
-      return List.of();
+      return visits.keepers();
     }
 
     @Override

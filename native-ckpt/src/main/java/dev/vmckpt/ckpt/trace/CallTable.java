@@ -14,7 +14,7 @@ import java.util.List;
  * for what they refer to.
  *
  * <pre>
- * a row   0 number   8 … 48 six arguments   56 result
+ * a row   0 number, bit 32 if it is made only after a 0   8 … 48 six arguments   56 result
  * </pre>
  */
 final class CallTable implements CallBatch {
@@ -94,6 +94,14 @@ final class CallTable implements CallBatch {
   @Override
   public int tryCall(int number, long... arguments) {
     return add(MAY_FAIL, number, arguments);
+  }
+
+  @Override
+  public int tryCallIfZero(int number, long... arguments) {
+    if (calls == 0) {
+      throw new IllegalStateException("there is no call before it");
+    }
+    return add(MAY_FAIL, number | WorkspaceCode.IF_ZERO, arguments);
   }
 
   private int add(String[] name, long number, long[] arguments) {

@@ -13,7 +13,6 @@ import dev.vmckpt.spi.remote.ThreadCall;
 import java.io.File;
 import java.util.ArrayList;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /**
  * All threads of a process, seized and, between {@link #stop} and {@link #close}, stopped.
@@ -29,8 +28,9 @@ public final class Freeze implements AutoCloseable {
   private final int pid;
   private final int extraOptions;
   private final List<Tracee> threads = new ArrayList<>();
-  private @Nullable PausePriority priority;
+  private final PausePriority priority = new PausePriority();
   private boolean groupStopped;
+  private long resumedNanos;
 
   private Freeze(int pid, int extraOptions) {
     this.pid = pid;
@@ -58,9 +58,7 @@ public final class Freeze implements AutoCloseable {
 
   /** Stops all threads, also those that come to be meanwhile. */
   public void stop() {
-    if (priority == null) {
-      priority = new PausePriority();
-    }
+    priority.raise();
     long deadline = System.nanoTime() + DEADLINE_NANOS;
     do {
       for (int i = 0; i < threads.size(); i++) {
@@ -179,6 +177,11 @@ public final class Freeze implements AutoCloseable {
     return false;
   }
 
+  /** System.nanoTime() at which the last thread ran on; after {@link #close}. */
+  public long resumedNanos() {
+    return resumedNanos;
+  }
+
   /** Lets all threads run on; they stay seized no longer. */
   @Override
   public void close() {
@@ -201,10 +204,8 @@ public final class Freeze implements AutoCloseable {
       }
     }
     threads.clear();
-    if (priority != null) {
-      priority.close();
-      priority = null;
-    }
+    resumedNanos = System.nanoTime();
+    priority.close();
   }
 
   /**

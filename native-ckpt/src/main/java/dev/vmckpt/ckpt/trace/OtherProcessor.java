@@ -10,12 +10,9 @@ import dev.vmckpt.ckpt.raw.Sys;
  * after the other. Where there is one processor, or no privilege, nothing changes.
  */
 final class OtherProcessor {
-  private static final int SETPRIORITY = 141;
   private static final int SCHED_SETAFFINITY = 203;
   private static final int SCHED_GETAFFINITY = 204;
   private static final int GETCPU = 309;
-  private static final int PRIO_PROCESS = 0;
-  private static final int MOST_URGENT = -20;
   private static final int MASK_BYTES = 1024;
 
   private final int tid;
@@ -47,6 +44,6 @@ final class OtherProcessor {
     mask.bytes().put(here / 8, (byte) (usual & ~(1 << here % 8)));
     Sys.tryCall(SCHED_SETAFFINITY, tid, bytes, mask.address());
     mask.bytes().put(here / 8, usual);
-    Sys.tryCall(SETPRIORITY, PRIO_PROCESS, tid, MOST_URGENT);
+    PausePriority.raise(tid);
   }
 }

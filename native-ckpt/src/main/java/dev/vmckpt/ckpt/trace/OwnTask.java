@@ -44,9 +44,9 @@ public abstract sealed class OwnTask implements RemoteTask permits Husk, Lodger 
   private final RemoteAddress workspace;
   private final Registers registers = new Registers();
   private final CallTable table;
-  private final OtherProcessor elsewhere;
   private int prepared = PREPARED_OFFSET;
   private Tracee current;
+  private @Nullable OtherProcessor elsewhere;
   private @Nullable CallTable running;
   private @Nullable Tracee born;
 
@@ -55,7 +55,6 @@ public abstract sealed class OwnTask implements RemoteTask permits Husk, Lodger 
     current = leader;
     this.workspace = workspace;
     this.memory = memory;
-    elsewhere = new OtherProcessor(leader.number());
     table =
         new CallTable(
             this, workspace.plus(TABLE_OFFSET), MAX_CALLS, workspace.plus(PREPARED_OFFSET));
@@ -249,6 +248,9 @@ public abstract sealed class OwnTask implements RemoteTask permits Husk, Lodger 
     if (length > SCRATCH_OFFSET - prepared) {
       return null;
     }
+    if (elsewhere == null) {
+      elsewhere = new OtherProcessor(pid());
+    }
     RemoteAddress rows = workspace.plus(prepared);
     prepared += (int) (length + 15) & -16;
     // Its pages are there before the pause.
@@ -273,7 +275,9 @@ public abstract sealed class OwnTask implements RemoteTask permits Husk, Lodger 
 
   /** Has what is started next made at the same time as other work. */
   void beside() {
-    elsewhere.take();
+    if (elsewhere != null) {
+      elsewhere.take();
+    }
   }
 
   /** Begins to make the calls of a table that lies in the workspace. */

@@ -27,7 +27,7 @@ public final class Tracee {
   private static final int MAX_FILTER_INSTRUCTIONS = 4096;
   private static final int SYSCALL_INFO_BYTES = 88;
   private static final long POLL_NANOS = 20_000;
-  private static final long SPIN_NANOS = 200_000;
+  private static final long SPIN_NANOS = 60_000;
 
   private final int tid;
   private final NativeBuffer word = new NativeBuffer(64);
@@ -35,6 +35,9 @@ public final class Tracee {
   private final NativeBuffer vector = new NativeBuffer(16);
   private int lastStatus;
   private boolean stopped;
+
+  /** Whether it seems to share a processor with us. */
+  private boolean together;
 
   Tracee(int tid) {
     this.tid = tid;
@@ -131,14 +134,19 @@ public final class Tracee {
    * @throws TargetGoneException if it ended instead
    */
   int await() {
-    // A call takes microseconds, being woken up takes tens of them: at first we look without
-    // sleeping.
-    long sleepFrom = System.nanoTime() + SPIN_NANOS;
-    long result = 0;
-    while (result == 0 || result == -Errno.EINTR) {
-      int options = System.nanoTime() < sleepFrom ? WALL | WNOHANG : WALL;
-      result = Sys.tryCall(Nr.WAIT4, tid, word.address(), options);
-    }
+    // A call takes microseconds, being woken up by another processor takes tens of them: so we look
+    // without sleeping. But a thread on our own processor runs only while we sleep, and then at
+    // once.
+    long begun = System.nanoTime();
+    long sleepFrom = together ? begun : begun + SPIN_NANOS;
+    long now = begun;
+    long result;
+    do {
+      result = Sys.tryCall(Nr.WAIT4, tid, word.address(), now < sleepFrom ? WALL | WNOHANG : WALL);
+      now = System.nanoTime();
+    } while (result == 0 || result == -Errno.EINTR);
+    boolean quick = now - begun < SPIN_NANOS;
+    together = together == quick;
     if (result < 0) {
       throw new TargetGoneException("thread " + tid + " went away");
     }

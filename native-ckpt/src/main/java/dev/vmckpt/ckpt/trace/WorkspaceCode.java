@@ -12,11 +12,18 @@ final class WorkspaceCode {
   /** Where a task ends by itself: the handler of its SIGTRAP. */
   static final int END_OFFSET = 768;
 
-  /** Loads a call from the table at rbx, makes it, stores its result, r12 times; then int3. */
+  /** The bit of a row's number that has the call made only if the one before returned 0. */
+  static final long IF_ZERO = 1L << 32;
+
+  /**
+   * Loads a call from the table at rbx, makes it, stores its result, r12 times; then int3. A call
+   * that is not made has the result -ECANCELED.
+   */
   private static final byte[] LOOP =
       HexFormat.of()
           .parseHex(
-              "488b03488b7b08488b7310488b53184c8b53204c8b43284c8b4b300f05488943384883c34049ffcc75d6cc");
+              "488b03480fbaf020731048837bf800740948c7c083ffffffeb1a488b7b08488b7310488b53184c8b53204c8b4328"
+                  + "4c8b4b300f05488943384883c34049ffcc75bfcc");
 
   /** Makes the call at rbx while it returns the usual, counting in r12; then int3. */
   private static final byte[] SWEEP =

@@ -2,8 +2,10 @@
 package dev.vmckpt.ckpt.objects;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.vmckpt.ckpt.raw.SocketCalls;
+import dev.vmckpt.spi.error.RefusedException;
 import dev.vmckpt.spi.image.DescriptorImage;
 import dev.vmckpt.spi.remote.Nr;
 import java.nio.file.Path;
@@ -63,6 +65,53 @@ class LostPeerTest {
       assertThat(kit.read(client)).isEmpty();
       assertThat(SocketCalls.intOption(client, 6, 1, 0)).isEqualTo(1);
       assertThat(kit.notes.get(kit.notes.size() - 1)).contains(image.peer());
+    }
+  }
+
+  /** It has the port of its listener still in its name, and must not be bound there again. */
+  @Test
+  void aTcpConnectionThatWasResetIsNoBoundSocket() {
+    int listener = kit.socket(SocketCalls.AF_INET, SocketCalls.SOCK_STREAM);
+    kit.bind(listener, SocketAddress.loopback(SocketCalls.AF_INET));
+    ContractKit.call(Nr.LISTEN, listener, 3);
+    int client = kit.socket(SocketCalls.AF_INET, SocketCalls.SOCK_STREAM);
+    kit.connect(client, kit.address(listener));
+    int server = kit.own(ContractKit.call(Nr.ACCEPT4, listener, 0, 0, 0));
+    kit.write(server, "unread");
+    kit.closeFd(client);
+    assertThat(SocketCalls.peerAddress(server)).isNull();
+    assertThat(SocketAddress.port(kit.address(server)))
+        .isEqualTo(SocketAddress.port(kit.address(listener)));
+    assertThat(kit.kind(server)).isEqualTo("lost connection");
+    assertThat(kit.claim(server).summary()).contains("somebody who has ended it");
+    ContractKit.Snapshot saved = kit.capture(server);
+    kit.close(saved);
+    kit.restore(saved);
+    assertThat(kit.read(server)).isEmpty();
+  }
+
+  @Test
+  void aServerThatTheUserNamesIsCalledAgain() {
+    for (int domain : new int[] {1, SocketCalls.AF_INET, SocketCalls.AF_INET6}) {
+      int listener = kit.socket(domain, SocketCalls.SOCK_STREAM);
+      kit.bind(listener, domain == 1 ? new byte[] {1, 0} : SocketAddress.loopback(domain));
+      ContractKit.call(Nr.LISTEN, listener, 3);
+      int client = kit.socket(domain, SocketCalls.SOCK_STREAM);
+      kit.connect(client, kit.address(listener));
+      ContractKit.Snapshot saved = kit.capture(client);
+      kit.close(saved);
+      kit.own(ContractKit.call(Nr.ACCEPT4, listener, 0, 0, 0));
+      String address = SocketAddress.text(kit.address(listener));
+      kit.reattach.put("fd:" + client, address);
+      kit.restore(saved);
+      int server = kit.own(ContractKit.call(Nr.ACCEPT4, listener, 0, 0, 0));
+      kit.write(server, "again");
+      assertThat(kit.read(client)).isEqualTo("again");
+      kit.closeFd(listener);
+      kit.close(saved);
+      assertThatThrownBy(() -> kit.restore(saved))
+          .isInstanceOf(RefusedException.class)
+          .hasMessageContaining("nobody listens at " + address);
     }
   }
 

@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class BlockingWire implements Wire {
   private static final int BUFFER_BYTES = 64 << 10;
+  private static final long ENDING_MILLIS = 2_000;
 
   private final ReadableByteChannel in;
   private final WritableByteChannel out;
@@ -43,6 +44,8 @@ final class BlockingWire implements Wire {
           return;
         }
         user.received(buffer.array(), got);
+        // An answer makes room for the next command.
+        wake();
         // A listener may have left its thread interrupted, and the next read would close.
         Thread.interrupted();
       }
@@ -50,6 +53,16 @@ final class BlockingWire implements Wire {
       throwUnlessClosed(e);
     } finally {
       close();
+      awaitEnd(writer);
+    }
+  }
+
+  /** So that whoever waits for the reader has waited for both. */
+  private static void awaitEnd(Thread writer) {
+    try {
+      writer.join(ENDING_MILLIS);
+    } catch (InterruptedException e) {
+      // This thread ends as well.
     }
   }
 
@@ -63,9 +76,9 @@ final class BlockingWire implements Wire {
           }
         }
       }
-    } catch (IOException e) {
+    } catch (IOException | RuntimeException e) {
       synchronized (lock) {
-        notWritten = closed ? null : e;
+        notWritten = closed ? null : e instanceof IOException io ? io : new IOException(e);
       }
       // Wakes the reader, who tells.
       close();

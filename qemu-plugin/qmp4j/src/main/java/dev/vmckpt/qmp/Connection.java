@@ -5,26 +5,27 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.time.Duration;
-import java.util.ArrayDeque;
-import java.util.ArrayList;
-import java.util.Deque;
-import java.util.Iterator;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
  * What QMP and the guest agent have in common: a thread that reads, commands that wait for their
  * answers, and an end.
- *
- * <p>At most {@link #MAX_IN_BAND} commands are with the server at a time, the others wait here.
- * QEMU does not read on when its queue is full, and a command out of band could not overtake
- * (qmp-spec, "at most eight in-band commands in flight").
  */
 final class Connection implements Wire.User, AutoCloseable {
-  static final int MAX_IN_BAND = 8;
+  /** What the other end speaks. */
+  enum Dialect {
+    /** A greeting, answers with ids, events. */
+    QMP,
+    /**
+     * No greeting and no events; sentinels; answers without ids from old agents, and answers to
+     * clients who were there before.
+     */
+    GUEST_AGENT
+  }
 
   private static final Duration ENDING = Duration.ofSeconds(5);
 
@@ -32,35 +33,31 @@ final class Connection implements Wire.User, AutoCloseable {
   private final QmpOptions options;
   private final Wire wire;
   private final boolean local;
+  private final Dialect dialect;
   private final Thread thread;
   private final MessageReader reader;
+  private final Commands commands = new Commands();
   private final Events events = new Events(this);
   private final CompletableFuture<Greeting> greeting = new CompletableFuture<>();
   private final CompletableFuture<QmpException> ended = new CompletableFuture<>();
 
+  private final AtomicLong ids = new AtomicLong();
   private volatile boolean connected;
   private volatile boolean skipToSentinel;
-
-  private final Object lock = new Object();
-  // All of these under the lock.
-  private final Deque<Request> inBand = new ArrayDeque<>();
-  private final Deque<Request> outOfBand = new ArrayDeque<>();
-  private final Map<Long, Request> inFlight = new LinkedHashMap<>();
-  private int inBandInFlight;
-  private long lastId;
-  private @Nullable QmpException end;
 
   /**
    * Starts the reader, which connects.
    *
+   * @param dialect what the other end speaks
    * @param local whether the other end is on this host, so that only its being busy takes time
    */
-  Connection(String peer, Wire wire, boolean local, QmpOptions options) {
+  Connection(String peer, Wire wire, boolean local, Dialect dialect, QmpOptions options) {
     this.peer = peer;
     this.wire = wire;
     this.local = local;
+    this.dialect = dialect;
     this.options = options;
-    this.reader = new MessageReader(options.limits());
+    this.reader = new MessageReader(options.limits(), dialect == Dialect.GUEST_AGENT);
     this.thread = new Thread(this::run, "qmp " + peer);
     thread.setDaemon(true);
     thread.start();
@@ -83,8 +80,7 @@ final class Connection implements Wire.User, AutoCloseable {
     if (!connected && !local) {
       return new QmpTimeoutException(peer + ": not connected within " + deadline, timeout);
     }
-    // The kernel of a UNIX socket keeps a second client waiting, a third one it does not even let
-    // in.
+    // The kernel of a UNIX socket keeps a few clients waiting; more of them it does not let in.
     return new QmpBusyException(
         peer
             + (connected ? ": connected, but not greeted within " : ": not let in within ")
@@ -97,6 +93,11 @@ final class Connection implements Wire.User, AutoCloseable {
   /** What the server says before anything else; fails if the connection does. */
   Pending<Greeting> greeting() {
     return new Pending<>("the greeting of " + peer, greeting, this, () -> {});
+  }
+
+  /** Whether commands may be submitted; false before any of them fails by the end. */
+  boolean isOpen() {
+    return commands.isOpen();
   }
 
   /** Completed with the reason when the connection has ended. */
@@ -112,13 +113,8 @@ final class Connection implements Wire.User, AutoCloseable {
 
   /** What a timeout had better say of the state of the server; empty for nothing. */
   String whyNotYet() {
-    synchronized (lock) {
-      if (inFlight.isEmpty()) {
-        return "";
-      }
-      List<String> names = names(inFlight.values());
-      return "; without an answer: " + String.join(", ", names);
-    }
+    List<String> inFlight = commands.inFlight();
+    return inFlight.isEmpty() ? "" : "; without an answer: " + String.join(", ", inFlight);
   }
 
   /**
@@ -128,50 +124,50 @@ final class Connection implements Wire.User, AutoCloseable {
    * @throws QmpException if the connection has ended
    */
   Pending<JsonNode> submit(String command, ObjectNode arguments, Request.Kind kind) {
-    CompletableFuture<JsonNode> answer = new CompletableFuture<>();
-    Request request;
-    synchronized (lock) {
-      if (end != null) {
-        throw end.again();
-      }
-      long id = ++lastId;
-      byte[] line =
-          MessageWriter.command(
-              kind == Request.Kind.OUT_OF_BAND ? "exec-oob" : "execute", command, arguments, id);
-      request = new Request(id, command, kind, line, answer);
-      (request.isInBand() ? inBand : outOfBand).add(request);
-    }
-    wire.wake();
-    return new Pending<>(command, answer, this, () -> withdraw(request));
+    long id = ids.incrementAndGet();
+    String verb = kind == Request.Kind.OUT_OF_BAND ? "exec-oob" : "execute";
+    byte[] line = MessageWriter.command(verb, command, arguments, id);
+    return submit(new Request(id, command, kind, line, new CompletableFuture<>()));
   }
 
-  /** Of one that was sent the place in the server's queue is taken until the answer comes. */
-  private void withdraw(Request request) {
-    synchronized (lock) {
-      inBand.remove(request);
-      outOfBand.remove(request);
-    }
+  /**
+   * Asks a guest agent to repeat a number; from that answer on the others are to what was asked.
+   *
+   * @throws QmpException if the connection has ended
+   */
+  Pending<JsonNode> submitSync() {
+    // Larger than any other id, and as large as JSON has room for, whoever reads it.
+    long number = ThreadLocalRandom.current().nextLong(1L << 32, 1L << 53);
+    String command = "guest-sync-delimited";
+    byte[] line =
+        MessageWriter.command(
+            "execute", command, Arguments.of(args -> args.put("id", number)), number);
+    return submit(
+        new Request(
+            number,
+            command,
+            Request.Kind.SENTINEL,
+            MessageWriter.afterSentinel(line),
+            new CompletableFuture<>()));
+  }
+
+  private Pending<JsonNode> submit(Request request) {
+    commands.add(request);
+    wire.wake();
+    return new Pending<>(
+        request.command(), request.answer(), this, () -> commands.withdraw(request));
   }
 
   @Override
   public byte @Nullable [] toSend() {
-    synchronized (lock) {
-      Request next = outOfBand.poll();
-      if (next == null && inBandInFlight < MAX_IN_BAND) {
-        next = inBand.poll();
-      }
-      if (next == null) {
-        return null;
-      }
-      inFlight.put(next.id(), next);
-      if (next.isInBand()) {
-        inBandInFlight++;
-      }
-      if (next.kind() == Request.Kind.SENTINEL) {
-        skipToSentinel = true;
-      }
-      return next.line();
+    Request next = commands.next();
+    if (next == null) {
+      return null;
     }
+    if (next.kind() == Request.Kind.SENTINEL) {
+      skipToSentinel = true;
+    }
+    return next.line();
   }
 
   private void run() {
@@ -186,53 +182,28 @@ final class Connection implements Wire.User, AutoCloseable {
               "hung up" + (rest == null ? "" : " in the middle of a message: '" + rest + "'"),
               null);
     } catch (QmpProtocolException e) {
-      why = e;
-    } catch (IOException e) {
-      String text = e.getMessage() == null ? e.toString() : e.getMessage();
+      why = new QmpProtocolException(peer + ": " + e.getMessage(), e.excerpt(), e);
+    } catch (IOException | RuntimeException | Error e) {
+      // Whatever it was, whoever waits must learn of it.
+      String text = e instanceof IOException && e.getMessage() != null ? e.getMessage() : "" + e;
       why =
           connected
               ? closed("broke off: " + text, e)
               : new QmpConnectException("cannot connect to " + peer + ": " + text, e);
-    } catch (RuntimeException | Error e) {
-      // Whoever waits must learn of it, whatever it was.
-      why = closed("given up: " + e, e);
     }
     wire.close();
     finish(why);
   }
 
   private QmpException closed(String what, @Nullable Throwable cause) {
-    synchronized (lock) {
-      return new QmpClosedException(peer + " " + what, names(inFlight.values()), cause);
-    }
+    return new QmpClosedException(peer + " " + what, commands.inFlight(), cause);
   }
 
-  private static List<String> names(Iterable<Request> requests) {
-    List<String> names = new ArrayList<>();
-    for (Request each : requests) {
-      names.add(each.command());
-    }
-    return List.copyOf(names);
-  }
-
-  /** The first reason stands. */
+  /** Tells everybody who waits. Called any number of times; the first reason stands. */
   private void finish(QmpException reason) {
-    QmpException why;
-    List<Request> lost = new ArrayList<>();
-    synchronized (lock) {
-      if (end == null) {
-        end = reason;
-      }
-      why = end;
-      lost.addAll(inFlight.values());
-      lost.addAll(outOfBand);
-      lost.addAll(inBand);
-      inFlight.clear();
-      outOfBand.clear();
-      inBand.clear();
-    }
+    QmpException why = commands.end(reason);
     greeting.completeExceptionally(why);
-    for (Request each : lost) {
+    for (Request each : commands.drain()) {
       each.answer().completeExceptionally(why);
     }
     events.end(why);
@@ -248,75 +219,51 @@ final class Connection implements Wire.User, AutoCloseable {
     reader.feed(bytes, 0, length, this::message);
   }
 
+  /** Throws {@link IllegalArgumentException} if it is no message of QMP. */
   private void message(ObjectNode message) {
-    try {
-      if (message.has("return") || message.has("error")) {
-        answer(message);
-      } else if (message.has("event")) {
-        events.dispatch(QmpEvent.of(message));
-      } else if (message.has("QMP") && !greeting.isDone()) {
-        greeting.complete(Greeting.of(message.path("QMP")));
-      } else {
-        throw new IllegalArgumentException("neither an answer nor an event");
-      }
-    } catch (IllegalArgumentException e) {
-      Excerpt excerpt = Excerpt.of(message);
-      throw new QmpProtocolException(
-          peer + " sent what is no QMP: " + e.getMessage() + ": " + excerpt, excerpt.toString(), e);
+    if (message.has("return") || message.has("error")) {
+      answer(message);
+    } else if (message.has("event")) {
+      events.dispatch(QmpEvent.of(message));
+    } else if (message.has("QMP") && !greeting.isDone()) {
+      greeting.complete(Greeting.of(message.path("QMP")));
+    } else {
+      throw new IllegalArgumentException("neither an answer nor an event");
     }
   }
 
   private void answer(ObjectNode message) {
-    Request request = asked(message.path("id"));
     JsonNode value = message.get("return");
-    if (value != null) {
-      request.answer().complete(value);
-      return;
-    }
     JsonNode error = message.path("error");
-    request
-        .answer()
-        .completeExceptionally(
-            new QmpErrorException(
-                request.command(),
-                error.path("class").asText(),
-                error.path("desc").asText(),
-                null));
-  }
-
-  private Request asked(JsonNode id) {
-    synchronized (lock) {
-      Request request = id.isMissingNode() ? onlyOne() : inFlight.remove(id.asLong(-1));
-      if (request == null) {
+    if (value == null && !(error.path("class").isTextual() && error.path("desc").isTextual())) {
+      throw new IllegalArgumentException("an error without class or desc");
+    }
+    Request request = commands.answered(message.get("id"), value);
+    if (request == null) {
+      if (dialect == Dialect.QMP) {
         throw new IllegalArgumentException("an answer to what nobody asked");
       }
-      if (request.isInBand()) {
-        inBandInFlight--;
-      }
-      return request;
+    } else if (value != null) {
+      request.answer().complete(value);
+    } else {
+      String errorClass = error.path("class").textValue();
+      String description = error.path("desc").textValue();
+      request
+          .answer()
+          .completeExceptionally(
+              new QmpErrorException(request.command(), errorClass, description, null));
     }
-  }
-
-  /** Old guest agents do not repeat the id. */
-  private @Nullable Request onlyOne() {
-    if (inFlight.size() != 1) {
-      return null;
-    }
-    Iterator<Request> each = inFlight.values().iterator();
-    Request request = each.next();
-    each.remove();
-    return request;
   }
 
   /** Ends the connection and its thread. Called any number of times, on any thread. */
   @Override
   public void close() {
-    synchronized (lock) {
-      if (end == null) {
-        end = new QmpClosedException(peer + ": closed", names(inFlight.values()), null);
-      }
-    }
+    QmpException why = closed("was closed on this side", null);
+    // Before the reader finds its channel closed, and takes that for a hang-up.
+    commands.end(why);
     wire.close();
+    // Not left to the reader, whom a listener may keep busy.
+    finish(why);
     if (Thread.currentThread() == thread) {
       return;
     }

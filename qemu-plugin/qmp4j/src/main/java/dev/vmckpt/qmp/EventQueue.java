@@ -65,8 +65,9 @@ public final class EventQueue implements Subscription {
    * Takes the next event if there is one; does not wait.
    *
    * @throws QmpEventsLostException if the queue was full at this place
-   * @throws QmpClosedException if the connection has ended, or this queue
+   * @throws QmpClosedException if the connection has ended
    * @throws QmpProtocolException if the connection has ended by what is no QMP
+   * @throws IllegalStateException if this queue is closed
    */
   public @Nullable QmpEvent poll() {
     lock.lock();
@@ -80,11 +81,11 @@ public final class EventQueue implements Subscription {
         lost = 0;
         throw new QmpEventsLostException(now, null);
       }
-      if (end != null) {
-        throw end.again();
-      }
       if (closed) {
         throw new IllegalStateException("this queue of events is closed");
+      }
+      if (end != null) {
+        throw end.again();
       }
       return null;
     } finally {
@@ -140,12 +141,11 @@ public final class EventQueue implements Subscription {
         if (event != null) {
           return event;
         }
-        if (changed.awaitNanos(deadline.nanos()) <= 0
-            && kept.isEmpty()
-            && lost == 0
-            && end == null) {
-          throw new QmpTimeoutException(what + ": did not come within " + deadline, null);
+        long left = deadline.nanos();
+        if (left == 0) {
+          throw new QmpTimeoutException(what + ": nothing within " + deadline, null);
         }
+        changed.awaitNanos(left);
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();

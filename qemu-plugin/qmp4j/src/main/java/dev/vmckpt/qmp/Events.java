@@ -37,7 +37,7 @@ public final class Events {
         if (event.name().equals(name) && condition.test(event)) {
           future.complete(event);
         }
-      } catch (RuntimeException e) {
+      } catch (RuntimeException | Error e) {
         future.completeExceptionally(e);
       }
       return future.isDone();
@@ -89,8 +89,8 @@ public final class Events {
   /**
    * The next event of a name that fulfils a condition, from now on.
    *
-   * @param condition is tested on the reader: it must return soon and must not wait; what it throws
-   *     fails the pending event
+   * @param condition is tested on the reader: it must return soon and must not wait. If it throws,
+   *     waiting for the event throws {@link IllegalStateException} with that as its cause.
    */
   public Pending<QmpEvent> expect(String name, Predicate<? super QmpEvent> condition) {
     Expected one = new Expected(name, condition);
@@ -144,9 +144,17 @@ public final class Events {
       try {
         each.accept(event);
       } catch (RuntimeException | Error e) {
-        Thread now = Thread.currentThread();
-        now.getUncaughtExceptionHandler().uncaughtException(now, e);
+        tell(e);
       }
+    }
+  }
+
+  private static void tell(Throwable thrown) {
+    Thread now = Thread.currentThread();
+    try {
+      now.getUncaughtExceptionHandler().uncaughtException(now, thrown);
+    } catch (RuntimeException | Error e) {
+      // Nobody else is left to be told, which is what the JVM does with it too.
     }
   }
 

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.qmp;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import java.nio.charset.StandardCharsets;
-
 /**
  * The beginning of a message, kept to be quoted if the message turns out to be none. What a hostile
  * peer sent must not reach a terminal or a log as it is: escape sequences, line ends.
@@ -16,14 +13,6 @@ final class Excerpt {
   private int length;
   private boolean more;
 
-  /** The beginning of a message that was JSON. */
-  static Excerpt of(JsonNode message) {
-    byte[] text = message.toString().getBytes(StandardCharsets.UTF_8);
-    Excerpt excerpt = new Excerpt();
-    excerpt.add(text, 0, text.length);
-    return excerpt;
-  }
-
   void clear() {
     length = 0;
     more = false;
@@ -34,6 +23,12 @@ final class Excerpt {
     System.arraycopy(bytes, from, kept, length, room);
     length += room;
     more |= room < to - from;
+  }
+
+  /** Forgets what is behind a length, which was not of this message. */
+  void cut(long bytes) {
+    more &= bytes > length;
+    length = (int) Math.min(length, bytes);
   }
 
   /** What was kept, in printable ASCII, and whether there was more. */

@@ -20,6 +20,9 @@ public record Greeting(
   /** The capability of executing commands out of band. */
   public static final String OOB = "oob";
 
+  /** In the place of one that somebody else has heard. */
+  static final Greeting NONE = new Greeting(0, 0, 0, "", Set.of());
+
   /** Takes a copy. */
   public Greeting {
     capabilities = Set.copyOf(capabilities);
@@ -34,18 +37,25 @@ public record Greeting(
   static Greeting of(JsonNode qmp) {
     JsonNode version = qmp.path("version").path("qemu");
     JsonNode offered = qmp.path("capabilities");
-    if (!version.isObject() || !offered.isArray()) {
-      throw new IllegalArgumentException("a greeting without version or capabilities");
+    if (!offered.isArray()) {
+      throw new IllegalArgumentException("a greeting without capabilities");
     }
     Set<String> capabilities = new LinkedHashSet<>();
     for (JsonNode each : offered) {
       capabilities.add(each.asText());
     }
     return new Greeting(
-        version.path("major").asInt(),
-        version.path("minor").asInt(),
-        version.path("micro").asInt(),
+        number(version, "major"),
+        number(version, "minor"),
+        number(version, "micro"),
         qmp.path("version").path("package").asText().strip(),
         capabilities);
+  }
+
+  private static int number(JsonNode version, String part) {
+    if (!version.path(part).isInt()) {
+      throw new IllegalArgumentException("a greeting without the version's " + part);
+    }
+    return version.path(part).intValue();
   }
 }

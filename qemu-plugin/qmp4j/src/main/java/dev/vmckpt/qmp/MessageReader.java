@@ -31,6 +31,7 @@ final class MessageReader {
   static final byte SENTINEL = (byte) 0xff;
 
   private final Limits limits;
+  private final boolean sentinels;
   private final JsonFactory factory;
   private final Excerpt excerpt = new Excerpt();
   private final TreeBuilder tree = new TreeBuilder();
@@ -40,8 +41,15 @@ final class MessageReader {
   private long tokens;
   private boolean skipping;
 
-  MessageReader(Limits limits) {
+  /**
+   * At the beginning of a stream.
+   *
+   * @param sentinels whether the other end may send sentinels: what is read of a message is
+   *     forgotten at one, for the other end has begun anew
+   */
+  MessageReader(Limits limits, boolean sentinels) {
     this.limits = limits;
+    this.sentinels = sentinels;
     this.factory =
         JsonFactory.builder()
             .streamReadConstraints(
@@ -57,18 +65,27 @@ final class MessageReader {
   /**
    * Takes what was read.
    *
-   * @param sink is given each message that ends in it
-   * @throws QmpProtocolException if it is no JSON, no object, or beyond the limits
+   * @param sink is given each message that ends in it; throws {@link IllegalArgumentException} for
+   *     one that is none of QMP
+   * @throws QmpProtocolException if it is no JSON, no object, beyond the limits, or no QMP
    */
   void feed(byte[] chunk, int from, int to, Consumer<ObjectNode> sink) {
     int at = from;
     while (at < to) {
-      if (skipping) {
-        at = afterSentinel(chunk, at, to);
-      } else if (parser == null && isSpace(chunk[at])) {
+      int sentinel = sentinels ? nextSentinel(chunk, at, to) : to;
+      while (at < sentinel) {
+        if (skipping) {
+          at = sentinel;
+        } else if (parser == null && isSpace(chunk[at])) {
+          at++;
+        } else {
+          at = parse(chunk, at, sentinel, sink);
+        }
+      }
+      if (sentinel < to) {
+        reset();
+        skipping = false;
         at++;
-      } else {
-        at = parse(chunk, at, to, sink);
       }
     }
   }
@@ -84,14 +101,12 @@ final class MessageReader {
     return parser == null ? null : excerpt.toString();
   }
 
-  private int afterSentinel(byte[] chunk, int from, int to) {
-    for (int i = from; i < to; i++) {
-      if (chunk[i] == SENTINEL) {
-        skipping = false;
-        return i + 1;
-      }
+  private static int nextSentinel(byte[] chunk, int from, int to) {
+    int at = from;
+    while (at < to && chunk[at] != SENTINEL) {
+      at++;
     }
-    return to;
+    return at;
   }
 
   private static boolean isSpace(byte b) {
@@ -136,9 +151,13 @@ final class MessageReader {
       // Whatever a parser of somebody else's stumbles over, it stumbles over this message.
       throw protocol("cannot be parsed", e);
     }
-    ObjectNode message = tree.root();
+    try {
+      sink.accept(tree.root());
+    } catch (IllegalArgumentException e) {
+      excerpt.cut(bytes);
+      throw protocol(Excerpt.safe(String.valueOf(e.getMessage())), e);
+    }
     reset();
-    sink.accept(message);
     return end;
   }
 
@@ -177,8 +196,6 @@ final class MessageReader {
   private QmpProtocolException protocol(String what, @Nullable Throwable cause) {
     String beginning = excerpt.toString();
     return new QmpProtocolException(
-        "what was read is no QMP: " + what + ": it begins with '" + beginning + "'",
-        beginning,
-        cause);
+        "what was read is no QMP: " + what + ", in '" + beginning + "'", beginning, cause);
   }
 }

@@ -4,6 +4,7 @@ package dev.vmckpt.qmp;
 import com.fasterxml.jackson.core.JsonEncoding;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
+import com.fasterxml.jackson.core.StreamWriteConstraints;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.ByteArrayOutputStream;
@@ -18,7 +19,11 @@ final class MessageWriter {
   /** What QEMU takes (qobject/json-streamer.c), less the object around the arguments. */
   private static final int MAX_DEPTH = 1023;
 
-  private static final JsonFactory FACTORY = new JsonFactory();
+  private static final JsonFactory FACTORY =
+      JsonFactory.builder()
+          .streamWriteConstraints(
+              StreamWriteConstraints.builder().maxNestingDepth(Limits.QEMU.depth()).build())
+          .build();
 
   private MessageWriter() {}
 
@@ -31,16 +36,15 @@ final class MessageWriter {
     ByteArrayOutputStream out = new ByteArrayOutputStream(128);
     try (JsonGenerator json = FACTORY.createGenerator(out, JsonEncoding.UTF8)) {
       json.writeStartObject();
-      json.writeStringField(verb, command);
+      json.writeStringField(verb, checked(command));
       if (!arguments.isEmpty()) {
         json.writeFieldName("arguments");
         write(json, arguments, 1);
       }
       json.writeNumberField("id", id);
       json.writeEndObject();
-    } catch (IOException e) {
-      // Half of a surrogate pair.
-      throw new IllegalArgumentException(command + ": " + e.getMessage(), e);
+    } catch (IOException | IllegalArgumentException e) {
+      throw new IllegalArgumentException(Excerpt.safe(command) + ": " + e.getMessage(), e);
     }
     out.write('\n');
     if (out.size() > Limits.QEMU.messageBytes()) {
@@ -54,6 +58,17 @@ final class MessageWriter {
     return out.toByteArray();
   }
 
+  /**
+   * A line after a sentinel, at which a guest agent forgets the half of a command that another
+   * client may have left with it.
+   */
+  static byte[] afterSentinel(byte[] line) {
+    byte[] both = new byte[line.length + 1];
+    both[0] = MessageReader.SENTINEL;
+    System.arraycopy(line, 0, both, 1, line.length);
+    return both;
+  }
+
   private static void write(JsonGenerator json, JsonNode node, int depth) throws IOException {
     if (depth > MAX_DEPTH) {
       throw new IllegalArgumentException("arguments that are nested deeper than " + MAX_DEPTH);
@@ -62,7 +77,7 @@ final class MessageWriter {
       case OBJECT -> {
         json.writeStartObject();
         for (Map.Entry<String, JsonNode> member : node.properties()) {
-          json.writeFieldName(member.getKey());
+          json.writeFieldName(checked(member.getKey()));
           write(json, member.getValue(), depth + 1);
         }
         json.writeEndObject();
@@ -74,13 +89,28 @@ final class MessageWriter {
         }
         json.writeEndArray();
       }
-      case STRING -> json.writeString(node.textValue());
+      case STRING -> json.writeString(checked(node.textValue()));
       case BOOLEAN -> json.writeBoolean(node.booleanValue());
       case NULL -> json.writeNull();
       case NUMBER -> number(json, node);
       default ->
           throw new IllegalArgumentException("an argument that is no JSON: " + node.getNodeType());
     }
+  }
+
+  /** QEMU's strings are UTF-8, which has nothing for half of a surrogate pair. */
+  private static String checked(String text) {
+    for (int i = 0; i < text.length(); i++) {
+      if (Character.isHighSurrogate(text.charAt(i))
+          && i + 1 < text.length()
+          && Character.isLowSurrogate(text.charAt(i + 1))) {
+        i++;
+      } else if (Character.isSurrogate(text.charAt(i))) {
+        throw new IllegalArgumentException(
+            "half of a surrogate pair in '" + Excerpt.safe(text) + "'");
+      }
+    }
+    return text;
   }
 
   private static void number(JsonGenerator json, JsonNode node) throws IOException {

@@ -101,8 +101,8 @@ public final class Pending<T> {
 
   /**
    * The same as a future of its own: to complete or cancel it has no effect here. Its dependent
-   * stages run on the reader, unless they are asynchronous: they must not wait. It fails with what
-   * {@link #get(Duration)} throws.
+   * stages run on the reader, or on the thread that closes, unless they are asynchronous: they must
+   * not wait. It fails with what {@link #get(Duration)} throws.
    */
   public CompletableFuture<T> toFuture() {
     return future.copy();

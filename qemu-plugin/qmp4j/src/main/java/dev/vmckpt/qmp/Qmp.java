@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A connection to a QEMU's monitor, or to that of any other program that speaks QMP, such as
@@ -31,6 +32,7 @@ public final class Qmp implements AutoCloseable {
   private final Connection connection;
   private final Greeting greeting;
   private final boolean outOfBand;
+  private volatile @Nullable Schema schema;
 
   private Qmp(Connection connection, Greeting greeting, boolean outOfBand) {
     this.connection = connection;
@@ -62,7 +64,7 @@ public final class Qmp implements AutoCloseable {
    * @throws QmpInterruptedException if the calling thread is interrupted before or while it waits
    */
   public static Qmp connect(SocketAddress address, QmpOptions options) {
-    return negotiate(Transports.to(address, options), options);
+    return negotiate(Transports.to(address, Connection.Dialect.QMP, options), options);
   }
 
   /**
@@ -71,12 +73,12 @@ public final class Qmp implements AutoCloseable {
    * inherited.
    *
    * @param connected closed with this connection, and also if there comes to be none. One that is
-   *     no socket must be readable and writable at the same time by two threads, and closing it
-   *     must end both; a {@link java.nio.channels.FileChannel} is not, see {@link #open}.
+   *     no socket must block, be readable and writable at the same time by two threads, and closing
+   *     it must end both; a {@link java.nio.channels.FileChannel} is not, see {@link #open}.
    * @throws QmpException as {@link #connect(SocketAddress, QmpOptions)} does
    */
   public static Qmp adopt(ByteChannel connected, QmpOptions options) {
-    return negotiate(Transports.over(connected, options), options);
+    return negotiate(Transports.over(connected, Connection.Dialect.QMP, options), options);
   }
 
   /**
@@ -87,7 +89,19 @@ public final class Qmp implements AutoCloseable {
    * @throws QmpException as {@link #connect(SocketAddress, QmpOptions)} does
    */
   public static Qmp open(Path device, QmpOptions options) {
-    return negotiate(Transports.open(device, options), options);
+    return negotiate(Transports.open(device, Connection.Dialect.QMP, options), options);
+  }
+
+  /**
+   * Takes over a channel on which a monitor takes commands already: somebody else has negotiated,
+   * and does not use it any more. There is no greeting and nothing out of band.
+   *
+   * @param connected as in {@link #adopt}
+   * @throws IllegalArgumentException for a {@link java.nio.channels.FileChannel}
+   */
+  public static Qmp resume(ByteChannel connected, QmpOptions options) {
+    Connection connection = Transports.over(connected, Connection.Dialect.QMP, options);
+    return new Qmp(connection, Greeting.NONE, false);
   }
 
   private static Qmp negotiate(Connection connection, QmpOptions options) {
@@ -182,7 +196,7 @@ public final class Qmp implements AutoCloseable {
    * @throws IllegalArgumentException as {@link #execute(String, Consumer, Duration)} does
    */
   public Pending<JsonNode> submit(String command, Consumer<? super ObjectNode> arguments) {
-    return connection.submit(command, fill(arguments), Request.Kind.IN_BAND);
+    return connection.submit(command, Arguments.of(arguments), Request.Kind.IN_BAND);
   }
 
   /**
@@ -219,13 +233,21 @@ public final class Qmp implements AutoCloseable {
       throw new UnsupportedOperationException(
           command + ": out-of-band execution is not enabled at " + connection.peer());
     }
-    return connection.submit(command, fill(arguments), Request.Kind.OUT_OF_BAND);
+    return connection.submit(command, Arguments.of(arguments), Request.Kind.OUT_OF_BAND);
   }
 
-  private static ObjectNode fill(Consumer<? super ObjectNode> arguments) {
-    ObjectNode object = JsonNodeFactory.instance.objectNode();
-    arguments.accept(object);
-    return object;
+  /**
+   * What this server knows, by {@code query-qmp-schema}: two hundred kilobytes, asked for once.
+   *
+   * @throws QmpException as {@link #execute(String, Consumer, Duration)} does
+   */
+  public Schema schema() {
+    Schema known = schema;
+    if (known == null) {
+      known = Schema.of(execute("query-qmp-schema"));
+      schema = known;
+    }
+    return known;
   }
 
   private static JsonNode await(Pending<JsonNode> answer, Duration timeout) {
@@ -238,12 +260,13 @@ public final class Qmp implements AutoCloseable {
 
   /** Whether commands can be executed: nobody closed this, and the server has not hung up. */
   public boolean isOpen() {
-    return !connection.ended().isDone();
+    return connection.isOpen();
   }
 
   /**
    * Completed with the reason when the connection ends: a {@link QmpClosedException} or {@link
-   * QmpProtocolException}. Its dependent stages run on the reader, unless they are asynchronous.
+   * QmpProtocolException}. Its dependent stages run on the reader, or on the thread that closes,
+   * unless they are asynchronous.
    */
   public CompletableFuture<QmpException> ended() {
     return connection.ended().copy();

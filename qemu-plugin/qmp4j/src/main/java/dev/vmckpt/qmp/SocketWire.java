@@ -5,10 +5,8 @@ import java.io.IOException;
 import java.net.SocketAddress;
 import java.net.StandardSocketOptions;
 import java.nio.ByteBuffer;
-import java.nio.channels.ByteChannel;
 import java.nio.channels.CancelledKeyException;
 import java.nio.channels.ClosedChannelException;
-import java.nio.channels.SelectableChannel;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
 import java.nio.channels.SocketChannel;
@@ -17,40 +15,37 @@ import org.jspecify.annotations.Nullable;
 /**
  * A socket, read and written by one thread. Callers never touch the channel: an interrupt of a
  * thread within a blocking operation would close it.
- *
- * @param <C> the channel
  */
-final class SocketWire<C extends SelectableChannel & ByteChannel> implements Wire {
+final class SocketWire implements Wire {
   private static final int BUFFER_BYTES = 64 << 10;
 
-  private final C channel;
+  private final SocketChannel channel;
   private final @Nullable SocketAddress address;
   private final byte[] bytes = new byte[BUFFER_BYTES];
   private final ByteBuffer in = ByteBuffer.wrap(bytes);
   private volatile @Nullable Selector selector;
   private volatile boolean closed;
 
-  private SocketWire(C channel, @Nullable SocketAddress address) {
+  private SocketWire(SocketChannel channel, @Nullable SocketAddress address) {
     this.channel = channel;
     this.address = address;
   }
 
   static Wire to(SocketChannel unconnected, SocketAddress address) {
-    return new SocketWire<>(unconnected, address);
+    return new SocketWire(unconnected, address);
   }
 
-  static <C extends SelectableChannel & ByteChannel> Wire over(C connected) {
-    return new SocketWire<>(connected, null);
+  static Wire over(SocketChannel connected) {
+    return new SocketWire(connected, null);
   }
 
   @Override
   public void connect() throws IOException {
-    if (address != null && channel instanceof SocketChannel socket) {
-      socket.connect(address);
+    if (address != null) {
+      channel.connect(address);
     }
-    if (channel instanceof SocketChannel socket
-        && socket.supportedOptions().contains(StandardSocketOptions.TCP_NODELAY)) {
-      socket.setOption(StandardSocketOptions.TCP_NODELAY, true);
+    if (channel.supportedOptions().contains(StandardSocketOptions.TCP_NODELAY)) {
+      channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
     }
   }
 

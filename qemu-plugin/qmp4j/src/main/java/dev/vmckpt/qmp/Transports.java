@@ -15,18 +15,19 @@ import java.nio.file.StandardOpenOption;
 final class Transports {
   private Transports() {}
 
-  static Connection to(SocketAddress address, QmpOptions options) {
+  static Connection to(SocketAddress address, Connection.Dialect dialect, QmpOptions options) {
     try {
       boolean local = address instanceof UnixDomainSocketAddress;
       SocketChannel channel =
           local ? SocketChannel.open(StandardProtocolFamily.UNIX) : SocketChannel.open();
-      return new Connection(address.toString(), SocketWire.to(channel, address), local, options);
+      return new Connection(
+          address.toString(), SocketWire.to(channel, address), local, dialect, options);
     } catch (IOException e) {
       throw new QmpConnectException("cannot make a socket: " + e.getMessage(), e);
     }
   }
 
-  static Connection over(ByteChannel connected, QmpOptions options) {
+  static Connection over(ByteChannel connected, Connection.Dialect dialect, QmpOptions options) {
     if (connected instanceof FileChannel) {
       throw new IllegalArgumentException(
           "a FileChannel is not written while it is read; open(Path) opens two");
@@ -35,7 +36,7 @@ final class Transports {
         connected instanceof SocketChannel socket
             ? SocketWire.over(socket)
             : new BlockingWire(connected, connected);
-    return new Connection(name(connected), wire, true, options);
+    return new Connection(name(connected), wire, true, dialect, options);
   }
 
   private static String name(ByteChannel channel) {
@@ -51,12 +52,12 @@ final class Transports {
     return "the adopted channel";
   }
 
-  static Connection open(Path device, QmpOptions options) {
+  static Connection open(Path device, Connection.Dialect dialect, QmpOptions options) {
     FileChannel in = null;
     try {
       in = FileChannel.open(device, StandardOpenOption.READ);
       FileChannel out = FileChannel.open(device, StandardOpenOption.WRITE);
-      return new Connection(device.toString(), new BlockingWire(in, out), true, options);
+      return new Connection(device.toString(), new BlockingWire(in, out), true, dialect, options);
     } catch (IOException e) {
       QmpConnectException failed =
           new QmpConnectException("cannot open " + device + ": " + e.getMessage(), e);

@@ -12,9 +12,9 @@
  * may be called from any thread; what waits may not be called on the reader, where it would wait
  * for itself, and says so by {@link java.lang.IllegalStateException}.
  *
- * <p>What goes wrong at the other end is a {@link dev.vmckpt.qmp.QmpException}, of six kinds. What
- * the caller did wrong is an {@link java.lang.IllegalArgumentException} or {@link
- * java.lang.IllegalStateException}.
+ * <p>What goes wrong at the other end is a {@link dev.vmckpt.qmp.QmpException}, whose subclasses
+ * are its kinds. What the caller did wrong is an {@link java.lang.IllegalArgumentException} or
+ * {@link java.lang.IllegalStateException}.
  *
  * <p>Source: QEMU's docs/interop/qmp-spec (qmp-spec.txt before 8.1), docs/interop/qemu-ga and
  * qapi/introspect.json.

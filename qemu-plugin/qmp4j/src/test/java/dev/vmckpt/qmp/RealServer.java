@@ -3,8 +3,8 @@ package dev.vmckpt.qmp;
 
 import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.InputStreamReader;
 import java.io.UncheckedIOException;
+import java.io.Writer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -13,8 +13,8 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /**
- * A real program that speaks QMP. It has a second monitor on its standard output, whose greeting
- * says that the other one listens: nobody has to ask again and again.
+ * A real program that speaks QMP. It has a second monitor on its standard output, whose first
+ * answer says that all is set up: nobody has to try again and again.
  */
 final class RealServer implements AutoCloseable {
   private static final long PATIENCE_SECONDS = 60;
@@ -24,13 +24,17 @@ final class RealServer implements AutoCloseable {
   private RealServer(List<String> command) {
     try {
       process = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
-      BufferedReader words =
-          new BufferedReader(
-              new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
-      String greeting = words.readLine();
-      if (greeting == null || !greeting.startsWith("{")) {
+      try (Writer to = process.outputWriter(StandardCharsets.UTF_8)) {
+        to.write("{\"execute\": \"qmp_capabilities\"}\n");
+      }
+      BufferedReader from = process.inputReader(StandardCharsets.UTF_8);
+      String line = from.readLine();
+      while (line != null && !line.startsWith("{\"return\"")) {
+        line = from.readLine();
+      }
+      if (line == null) {
         close();
-        throw new IllegalStateException("no greeting but " + greeting + " from " + command);
+        throw new IllegalStateException("no answer from " + command);
       }
     } catch (IOException e) {
       throw new UncheckedIOException(e);
@@ -80,6 +84,11 @@ final class RealServer implements AutoCloseable {
 
   long pid() {
     return process.pid();
+  }
+
+  /** Whether nothing has ended it yet. */
+  boolean isAlive() {
+    return process.isAlive();
   }
 
   /** Ends it without a word, and waits until it has ended. */

@@ -4,6 +4,7 @@ package dev.vmckpt.qemu.disks;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.vmckpt.qemu.marks.PartName;
 import dev.vmckpt.qmp.Pending;
 import dev.vmckpt.qmp.Qmp;
 import dev.vmckpt.qmp.QmpErrorException;

@@ -2,6 +2,7 @@
 package dev.vmckpt.qemu.disks;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.vmckpt.qemu.marks.PartName;
 import dev.vmckpt.qmp.EventQueue;
 import dev.vmckpt.qmp.Qmp;
 import dev.vmckpt.qmp.QmpErrorException;

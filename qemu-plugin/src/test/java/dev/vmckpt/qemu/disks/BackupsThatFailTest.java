@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.vmckpt.qemu.marks.PartName;
 import dev.vmckpt.spi.DiskKeeper.Kept;
 import dev.vmckpt.spi.error.FailureException;
 import java.io.IOException;

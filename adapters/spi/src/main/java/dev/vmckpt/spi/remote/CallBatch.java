@@ -31,6 +31,15 @@ public interface CallBatch {
   int tryCall(int number, long... arguments);
 
   /**
+   * Adds a call that is made only if the one before it returned 0, else its result is minus
+   * ECANCELED: what undoes a call, or is undone by it, is then left out together with it.
+   *
+   * @return its index
+   * @throws IllegalStateException if it is the first
+   */
+  int tryCallIfZero(int number, long... arguments);
+
+  /**
    * Begins to make them, and does not wait: {@link #run} does. Whatever else the task is asked for
    * waits for their end first. They must not be calls that block, and must have ended before a
    * frozen target goes on.

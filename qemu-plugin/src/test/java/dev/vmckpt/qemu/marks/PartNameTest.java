@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package dev.vmckpt.qemu.disks;
+package dev.vmckpt.qemu.marks;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

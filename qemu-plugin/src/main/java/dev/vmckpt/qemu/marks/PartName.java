@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package dev.vmckpt.qemu.disks;
+package dev.vmckpt.qemu.marks;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  *     given to somebody else, a pid and its start are not
  * @param number unique for that process
  */
-record PartName(long pid, long start, int number) {
+public record PartName(long pid, long start, int number) {
   private static final Pattern FORM =
       Pattern.compile("vmckpt-(\\d+)-([0-9a-z]{1,13})-(\\d+)[a-z]?");
 
@@ -26,13 +26,13 @@ record PartName(long pid, long start, int number) {
   private static final int START_FIELD = 19;
 
   /** A name of our own. */
-  static PartName own(int number) {
+  public static PartName own(int number) {
     long pid = ProcessHandle.current().pid();
     return new PartName(pid, startOf(pid), number);
   }
 
   /** Reads a name; null if no vmckpt made it. */
-  static @Nullable PartName tryRead(String name) {
+  public static @Nullable PartName tryRead(String name) {
     Matcher matcher = FORM.matcher(name);
     if (!matcher.matches()) {
       return null;
@@ -48,12 +48,12 @@ record PartName(long pid, long start, int number) {
   }
 
   /** Whether this process made it. */
-  boolean isOwn() {
+  public boolean isOwn() {
     return pid == ProcessHandle.current().pid() && start == startOf(pid);
   }
 
   /** Whether the process that made it still runs. One of another pid namespace is not seen. */
-  boolean isOwnerAlive() {
+  public boolean isOwnerAlive() {
     return startOf(pid) == start;
   }
 
@@ -70,23 +70,28 @@ record PartName(long pid, long start, int number) {
   }
 
   /** The job, and the bitmap of what is to be copied. */
-  String job() {
+  public String job() {
     return toString();
   }
 
   /** The node that is copied to. */
-  String target() {
+  public String target() {
     return this + "t";
   }
 
   /** The file below that node. */
-  String file() {
+  public String file() {
     return this + "f";
   }
 
   /** The image that tells where the data lies. */
-  String map() {
+  public String map() {
     return this + "m";
+  }
+
+  /** The object that says who has stopped the guest. */
+  public String mark() {
+    return this + "s";
   }
 
   @Override

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.vmckpt.qemu;
+
+import java.io.File;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+
+/** A program at the other end of a connection, spoken with by its standard input and output. */
+final class Peer implements AutoCloseable {
+  private final Process process;
+  private final Path said;
+  private int heard;
+
+  /** Starts it. */
+  Peer(Path folder, List<String> command) throws IOException {
+    said = Files.createTempFile(folder, "peer", ".said");
+    process =
+        new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(said.toFile()).start();
+  }
+
+  Peer(Path folder, String... command) throws IOException {
+    this(folder, List.of(command));
+  }
+
+  /** Runs a program to its end, which must be a good one. */
+  static String run(String... command) throws Exception {
+    Process process =
+        new ProcessBuilder(command)
+            .redirectErrorStream(true)
+            .redirectInput(new File("/dev/null"))
+            .start();
+    String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    if (process.waitFor() != 0) {
+      throw new AssertionError(List.of(command) + ": " + said);
+    }
+    return said;
+  }
+
+  int pid() {
+    return (int) process.pid();
+  }
+
+  boolean alive() {
+    return process.isAlive();
+  }
+
+  void say(String text) throws IOException {
+    process.getOutputStream().write(text.getBytes(StandardCharsets.UTF_8));
+    process.getOutputStream().flush();
+  }
+
+  /** Waits for a word behind the one that was heard last. */
+  String hear(String word) {
+    StringBuilder found = new StringBuilder();
+    Health.await(
+        word + " from " + process.info().commandLine().orElse("a peer that ended"),
+        () -> {
+          String all = all();
+          int at = all.indexOf(word, heard);
+          if (at >= 0) {
+            found.append(all, heard, at + word.length());
+            heard = at + word.length();
+            return true;
+          }
+          if (!process.isAlive()) {
+            throw new AssertionError("ended without " + word + ": " + all);
+          }
+          return false;
+        });
+    return found.toString();
+  }
+
+  /** All it has said. */
+  String all() throws IOException {
+    return new String(Files.readAllBytes(said), StandardCharsets.ISO_8859_1);
+  }
+
+  /** Waits until it ends by itself. */
+  void awaitEnd() {
+    Health.await("the end of a peer", () -> !process.isAlive());
+  }
+
+  @Override
+  public void close() {
+    process.destroyForcibly();
+    awaitEnd();
+  }
+}
