@@ -89,7 +89,8 @@ public final class QemuAdapter implements Adapter {
 
   @Override
   public Detachment detach(List<DescriptorResource> claimed, DetachContext context) {
-    return QemuDetachment.begin(claimed, visits.get(context.pid()));
+    return QemuDetachment.begin(
+        claimed, visits.get(context.pid()), new Keepsakes(context.pid(), context.folder()));
   }
 
   @Override

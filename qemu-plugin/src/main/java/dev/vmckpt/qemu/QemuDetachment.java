@@ -21,18 +21,22 @@ import org.jspecify.annotations.Nullable;
 final class QemuDetachment implements Detachment {
   private final List<DescriptorResource> claimed;
   private final @Nullable MonitorVisit visit;
+  private final Keepsakes keepsakes;
   private boolean stopped;
   private boolean recorded;
   private @Nullable EventQueue events;
 
-  private QemuDetachment(List<DescriptorResource> claimed, @Nullable MonitorVisit visit) {
+  private QemuDetachment(
+      List<DescriptorResource> claimed, @Nullable MonitorVisit visit, Keepsakes keepsakes) {
     this.claimed = claimed;
+    this.keepsakes = keepsakes;
     this.visit = visit;
   }
 
   /** Stops the guest, if there is a monitor and it runs. */
-  static QemuDetachment begin(List<DescriptorResource> claimed, @Nullable MonitorVisit visit) {
-    QemuDetachment detachment = new QemuDetachment(claimed, visit);
+  static QemuDetachment begin(
+      List<DescriptorResource> claimed, @Nullable MonitorVisit visit, Keepsakes keepsakes) {
+    QemuDetachment detachment = new QemuDetachment(claimed, visit, keepsakes);
     if (visit != null) {
       detachment.stop(visit.monitor());
     }
@@ -80,6 +84,7 @@ final class QemuDetachment implements Detachment {
   public List<Recorded> record(RecordContext context) {
     List<Recorded> all = new ArrayList<>();
     recorded = true;
+    keepsakes.mark();
     String mark = visit == null ? "" : visit.monitor().mark().name();
     for (DescriptorResource connection : claimed) {
       int flags = context.infoNow(connection).flags();
@@ -115,6 +120,9 @@ final class QemuDetachment implements Detachment {
       }
       if (disks != null) {
         disks.release();
+      }
+      if (recorded) {
+        keepsakes.ask(monitor.qmp());
       }
     } catch (QmpClosedException ended) {
       // With the target gone there is nobody to go on.
@@ -161,6 +169,7 @@ final class QemuDetachment implements Detachment {
 
   @Override
   public long finish() {
+    keepsakes.keep();
     return 0;
   }
 }
