@@ -54,7 +54,7 @@ class MonitorPlacesTest {
                 "qemu -qmp tcp:127.0.0.1:4444,server=on -qmp tcp::4445,server=on"
                     + " -qmp tcp:[::1]:4446,server=on -qmp tcp:localhost:99999,server=on"))
         .map(place -> ((InetSocketAddress) place).getHostString() + " " + port(place))
-        .containsExactly("127.0.0.1 4444", "localhost 4445", "::1 4446");
+        .containsExactly("127.0.0.1 4444", "localhost 4445", "0:0:0:0:0:0:0:1 4446");
   }
 
   private static int port(SocketAddress place) {
