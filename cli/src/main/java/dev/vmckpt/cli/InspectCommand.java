@@ -23,7 +23,7 @@ import picocli.CommandLine.Parameters;
             + " asked from inside, which stops the process for a moment.",
     footer = {"", "Example:", "  vmckpt inspect 4242", "  vmckpt inspect 4242 --drop fd:12 --all"})
 final class InspectCommand extends AbstractCommand {
-  @Parameters(paramLabel = "TARGET", description = "A pid, or the name of exactly one process.")
+  @Parameters(paramLabel = "TARGET", description = Target.DESCRIPTION)
   String target = "";
 
   @Option(

@@ -9,11 +9,15 @@ import dev.vmckpt.spi.image.Manifest;
 import dev.vmckpt.spi.image.OpenFileImage;
 import dev.vmckpt.spi.image.ProcessImage;
 import dev.vmckpt.store.Stored;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -88,7 +92,27 @@ final class ShowCommand extends AbstractCommand {
         .put("host", manifest.host())
         .put("capture", manifest.capture())
         .put("processes", processes)
+        .put("screen", path(stored, "screen.png"))
+        .put("console", console(stored))
         .put("files", manifest.files());
+  }
+
+  /** Where a file of the snapshot is; null if it has none of that name. */
+  private static @Nullable String path(Stored stored, String name) {
+    return stored.manifest().files().containsKey(name)
+        ? stored.folder().resolve(name).toString()
+        : null;
+  }
+
+  /** The last lines of the guest's console. */
+  private static List<String> console(Stored stored) {
+    String path = path(stored, "console.txt");
+    try {
+      return path == null ? List.of() : Files.readAllLines(Path.of(path));
+    } catch (IOException e) {
+      // 'vmckpt verify' says what is wrong with it.
+      return List.of();
+    }
   }
 
   private String text(Stored stored) {
@@ -116,6 +140,17 @@ final class ShowCommand extends AbstractCommand {
             + Humans.bytes(stored.imageBytes())
             + " on disk with everything");
     line(text, "folder", stored.folder().toString());
+    String screen = path(stored, "screen.png");
+    if (screen != null) {
+      line(text, "screen", screen);
+      if (session.outTerminal()) {
+        text.append(Picture.in(session.environment(), Path.of(screen)));
+      }
+    }
+    List<String> console = console(stored);
+    for (int i = 0; i < console.size(); i++) {
+      line(text, i == 0 ? "console" : "", console.get(i));
+    }
     for (ProcessImage process : manifest.processes()) {
       text.append('\n');
       line(text, "process", process.pid() + " " + process.name());

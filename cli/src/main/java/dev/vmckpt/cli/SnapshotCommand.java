@@ -13,6 +13,7 @@ import dev.vmckpt.store.Stored;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
@@ -49,7 +50,7 @@ final class SnapshotCommand extends AbstractCommand {
     }
   }
 
-  @Parameters(paramLabel = "TARGET", description = "A pid, or the name of exactly one process.")
+  @Parameters(paramLabel = "TARGET", description = Target.DESCRIPTION)
   String target = "";
 
   @Option(
@@ -88,6 +89,14 @@ final class SnapshotCommand extends AbstractCommand {
           "Do not rehearse on a throwaway process first: done sooner, with a longer pause.")
   boolean noRehearsal;
 
+  @Option(
+      names = "--qmp",
+      paramLabel = "PLACE",
+      description =
+          "Where QEMU's monitor is that stops the guest for the pause: a path, tcp:HOST:PORT, or"
+              + " none to do without. By itself the one on QEMU's command line is found.")
+  @Nullable String qmp;
+
   SnapshotCommand(Session session) {
     super(session);
   }
@@ -104,7 +113,12 @@ final class SnapshotCommand extends AbstractCommand {
           checkpointer()
               .snapshot(
                   new SnapshotRequest(
-                      pid, draft.folder(), Set.copyOf(drops), capture.method, !noRehearsal),
+                      pid,
+                      draft.folder(),
+                      Set.copyOf(drops),
+                      capture.method,
+                      !noRehearsal,
+                      options()),
                   progress);
       stored = draft.commit(captured, Version.number(), progress);
     }
@@ -112,6 +126,12 @@ final class SnapshotCommand extends AbstractCommand {
     ExitCode code = kill ? end(pid, notes) : ExitCode.DONE;
     report(pid, stored, microsSince(begun), notes);
     return code.code();
+  }
+
+  /** What adapters are told. */
+  private Map<String, String> options() {
+    String monitor = qmp == null ? Target.monitor(target) : qmp;
+    return monitor.isEmpty() ? Map.of() : Map.of("qmp", monitor);
   }
 
   private static ExitCode end(int pid, List<String> notes) {

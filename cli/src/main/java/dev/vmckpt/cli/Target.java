@@ -10,12 +10,23 @@ import java.util.List;
 
 /** What TARGET on a command line stands for. */
 final class Target {
+  static final String DESCRIPTION =
+      "A pid, the name of exactly one process, or qmp:PATH for the QEMU whose monitor listens"
+          + " there.";
+
+  private static final String QMP = "qmp:";
+
   private Target() {}
+
+  /** The path of the monitor that a target is named by; empty if it is not. */
+  static String monitor(String word) {
+    return word.startsWith(QMP) ? word.substring(QMP.length()) : "";
+  }
 
   /**
    * The pid of a target.
    *
-   * @param word a pid, or the name of exactly one process
+   * @param word a pid, the name of exactly one process, or {@code qmp:PATH}
    * @throws TargetGoneException if there is none
    * @throws UsageException if there are several
    */
@@ -27,15 +38,17 @@ final class Target {
       }
       return pid;
     }
-    List<Integer> pids = Processes.byName(word);
+    String monitor = monitor(word);
+    boolean named = monitor.isEmpty();
+    List<Integer> pids = named ? Processes.byName(word) : Processes.listeningAt(Path.of(monitor));
     if (pids.isEmpty()) {
-      throw new TargetGoneException("there is no process named " + word);
+      throw new TargetGoneException(
+          named ? "there is no process named " + word : "nobody listens at " + monitor);
     }
     if (pids.size() > 1) {
       throw new UsageException(
           pids.size()
-              + " processes are named "
-              + word
+              + (named ? " processes are named " + word : " processes listen at " + monitor)
               + ": "
               + join(pids)
               + "; say which, by its pid");

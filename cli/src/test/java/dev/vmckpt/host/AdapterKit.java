@@ -11,9 +11,11 @@ import dev.vmckpt.spi.ClaimContext;
 import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.DetachContext;
 import dev.vmckpt.spi.Detachment;
+import dev.vmckpt.spi.DiskKeeper;
 import dev.vmckpt.spi.FdInfo;
 import dev.vmckpt.spi.FileCloner;
 import dev.vmckpt.spi.FileStat;
+import dev.vmckpt.spi.GuardedChannel;
 import dev.vmckpt.spi.ReattachContext;
 import dev.vmckpt.spi.RecordContext;
 import dev.vmckpt.spi.Recorded;
@@ -42,6 +44,7 @@ final class AdapterKit implements AutoCloseable {
 
   final SelfTask process = new SelfTask();
   final FileCloner cloner = new LinuxFileCloner();
+  final List<DiskKeeper> keepers = new ArrayList<>();
   final List<String> announced = new ArrayList<>();
   final List<String> notes = new ArrayList<>();
   final Map<String, String> elsewhere = new HashMap<>();
@@ -229,6 +232,11 @@ final class AdapterKit implements AutoCloseable {
       }
 
       @Override
+      public List<DiskKeeper> keepers() {
+        return keepers;
+      }
+
+      @Override
       public Path folder() {
         return snapshot;
       }
@@ -279,6 +287,11 @@ final class AdapterKit implements AutoCloseable {
       @Override
       public RemoteTask husk() {
         return process;
+      }
+
+      @Override
+      public GuardedChannel pull(RemoteFd fd) {
+        throw new AssertionError("nobody talks to a husk here");
       }
 
       @Override

@@ -12,11 +12,13 @@ import dev.vmckpt.spi.ClaimContext;
 import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.DetachContext;
 import dev.vmckpt.spi.Detachment;
+import dev.vmckpt.spi.DiskKeeper;
 import dev.vmckpt.spi.ExamineContext;
 import dev.vmckpt.spi.FdInfo;
 import dev.vmckpt.spi.FileCloner;
 import dev.vmckpt.spi.FileStat;
 import dev.vmckpt.spi.Finding;
+import dev.vmckpt.spi.GuardedChannel;
 import dev.vmckpt.spi.PreflightContext;
 import dev.vmckpt.spi.ReattachContext;
 import dev.vmckpt.spi.Reattachment;
@@ -184,6 +186,11 @@ final class AdapterMoments implements AutoCloseable {
       }
 
       @Override
+      public List<DiskKeeper> keepers() {
+        return List.of();
+      }
+
+      @Override
       public void announce(String message) {
         notes.add(message);
       }
@@ -261,6 +268,11 @@ final class AdapterMoments implements AutoCloseable {
       @Override
       public RemoteTask husk() {
         return task;
+      }
+
+      @Override
+      public GuardedChannel pull(RemoteFd fd) {
+        throw new AssertionError("nobody talks to a husk here");
       }
 
       @Override

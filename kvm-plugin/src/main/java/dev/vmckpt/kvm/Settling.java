@@ -103,7 +103,9 @@ final class Settling implements CallWatch {
       long limitMillis) {
     Settling settling = new Settling(vcpus, mappings, context.lodger());
     List<ThreadCall> held = settling.look(context.threads());
-    if (settling.unsettled.isEmpty()) {
+    // Who stopped the guest has had its accesses finished; what the last exit was says nothing
+    // then.
+    if (settling.unsettled.isEmpty() || context.guestRests()) {
       return false;
     }
     long deadline = System.nanoTime() + limitMillis * 1_000_000;

@@ -54,6 +54,15 @@ class SettlingTest {
   }
 
   @Test
+  void guestThatWasStoppedHasFinishedWhateverItsLastExitSays() {
+    Threads threads = new Threads(List.of(elsewhere(1)));
+    threads.exitReason(0, IO);
+    threads.rests = true;
+    Settling.settle(vcpus(10), mappings(1), threads, PID, 100);
+    assertThat(threads.advanced).isZero();
+  }
+
+  @Test
   void unfinishedAccessIsFinishedByTheNextRun() {
     Threads threads = new Threads(List.of(elsewhere(1), runs(2, 11, -Errno.EINTR)));
     threads.exitReason(0, IO);
@@ -185,6 +194,7 @@ class SettlingTest {
         watch -> {
           throw new AssertionError("nobody is to be moved");
         };
+    private boolean rests;
     private int advanced;
 
     Threads(List<ThreadCall> threads) {
@@ -203,6 +213,11 @@ class SettlingTest {
     @Override
     public RemoteTask lodger() {
       return this;
+    }
+
+    @Override
+    public boolean guestRests() {
+      return rests;
     }
 
     @Override

@@ -17,7 +17,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
 
 /** Finds processes by what they are called and by what they use. */
@@ -104,6 +106,46 @@ public final class Processes {
         if (Files.readAttributes(Path.of("/proc/" + pid + "/fd/" + number), "unix:dev,ino")
             .toString()
             .equals(key)) {
+          return true;
+        }
+      } catch (IOException e) {
+        // Closed meanwhile.
+      }
+    }
+    return false;
+  }
+
+  /**
+   * The processes that listen at a UNIX socket (unix(7), {@code /proc/net/unix}); ascending.
+   * Processes that may not be looked at are passed over.
+   *
+   * @param socket its path; processes in another network namespace are not found
+   */
+  public static List<Integer> listeningAt(Path socket) {
+    Set<String> inodes = new HashSet<>();
+    String path = socket.toAbsolutePath().normalize().toString();
+    for (String line : ProcFs.read(Path.of("/proc/net/unix")).split("\n", -1)) {
+      // Num RefCount Protocol Flags Type St Inode Path; of the flags __SO_ACCEPTCON says it listens
+      String[] columns = line.strip().split(" +", 8);
+      if (columns.length == 8 && columns[3].equals("00010000") && columns[7].equals(path)) {
+        inodes.add("socket:[" + columns[6] + "]");
+      }
+    }
+    List<Integer> found = new ArrayList<>();
+    for (int pid : inodes.isEmpty() ? List.<Integer>of() : all()) {
+      if (holdsLink(pid, inodes)) {
+        found.add(pid);
+      }
+    }
+    return found;
+  }
+
+  private static boolean holdsLink(int pid, Set<String> links) {
+    String[] numbers = new File("/proc/" + pid + "/fd").list();
+    for (String number : numbers == null ? new String[0] : numbers) {
+      try {
+        if (links.contains(
+            Files.readSymbolicLink(Path.of("/proc/" + pid + "/fd/" + number)).toString())) {
           return true;
         }
       } catch (IOException e) {

@@ -3,6 +3,7 @@ package dev.vmckpt.ckpt;
 
 import dev.vmckpt.spi.image.CaptureFacts;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -14,10 +15,22 @@ import org.jspecify.annotations.Nullable;
  * @param drops names of resources to leave out, for example {@code fd:12}
  * @param method how memory must be captured, or null for the best that is possible
  * @param rehearse whether to rehearse the frozen part on a throwaway process first
+ * @param options what the user wishes of adapters, by their words
  */
 public record SnapshotRequest(
     int pid,
     Path folder,
     Set<String> drops,
     CaptureFacts.@Nullable Method method,
-    boolean rehearse) {}
+    boolean rehearse,
+    Map<String, String> options) {
+  /** Without wishes for adapters. */
+  public SnapshotRequest(
+      int pid,
+      Path folder,
+      Set<String> drops,
+      CaptureFacts.@Nullable Method method,
+      boolean rehearse) {
+    this(pid, folder, drops, method, rehearse, Map.of());
+  }
+}

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * What QEMU can tell and do that its process cannot, over its monitor (QMP).
- *
- * <p>Nothing is carried here yet: a QEMU is saved as any other process is. What will: a clean
- * instant, disks of that instant on any file system, and moving to another QEMU.
+ * What QEMU can tell and do that its process cannot, over its monitor (QMP): a guest that is at
+ * rest when it is saved. Nothing here is needed: a QEMU whose monitor cannot be had is saved as any
+ * other process is.
  */
 @NullMarked
 package dev.vmckpt.qemu;

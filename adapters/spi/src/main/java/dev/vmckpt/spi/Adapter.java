@@ -29,6 +29,25 @@ public interface Adapter {
   List<String> before();
 
   /**
+   * Whether it runs behind all others on the way in, and before them on the way out: what it brings
+   * to rest waits for nobody then.
+   */
+  default boolean last() {
+    return false;
+  }
+
+  /**
+   * Meets the outside of a target before its resources are listed: a connection that is opened here
+   * is among them. The target runs, and nothing of it may be changed that {@link Visit#close} does
+   * not undo.
+   *
+   * @return empty when there is nothing to be opened
+   */
+  default Optional<Visit> visit(VisitContext context) {
+    return Optional.empty();
+  }
+
+  /**
    * Says whether it carries a resource; the target runs and must not be touched.
    *
    * @return empty when the resource is none of its own

@@ -9,6 +9,9 @@ public interface DetachContext {
 
   FileCloner cloner();
 
+  /** Who of the outside can keep disks. */
+  java.util.List<DiskKeeper> keepers();
+
   /** The folder of the snapshot that is being written: absolute, empty of what others put there. */
   java.nio.file.Path folder();
 

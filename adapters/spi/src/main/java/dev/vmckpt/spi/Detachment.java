@@ -6,6 +6,14 @@ import java.util.List;
 /** What an adapter has brought to rest; lives from <em>detach</em> to <em>resume</em>. */
 public interface Detachment {
   /**
+   * Whether by this the target's guest stands still, with all its accesses done; told before the
+   * pause.
+   */
+  default boolean guestRests() {
+    return false;
+  }
+
+  /**
    * Brings threads of the frozen target to where what it records is whole, for example lets a vcpu
    * finish its I/O. Called first in the pause.
    */

@@ -18,6 +18,12 @@ public interface ReattachContext {
    */
   RemoteFd park(RemoteFd fd);
 
+  /**
+   * A socket of the husk as a channel of ours, on which somebody can have the last word if we die
+   * when the process has been let go. The caller closes it.
+   */
+  GuardedChannel pull(RemoteFd fd);
+
   /** The folder of the snapshot; nothing in it may be changed. */
   Path snapshot();
 

@@ -20,6 +20,9 @@ public interface SettleContext {
    */
   String maps();
 
+  /** Whether an adapter has brought the guest to rest, see {@link Detachment#guestRests}. */
+  boolean guestRests();
+
   /**
    * Lets all threads run on, except those that {@code watch} holds, until it is content or time is
    * up; then all are stopped again.

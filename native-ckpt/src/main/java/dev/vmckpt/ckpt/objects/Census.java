@@ -19,20 +19,25 @@ import java.io.File;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
  * What a process holds behind its descriptors: which numbers share one open file description, which
  * are the two ends of one thing, who is connected with whom. Taken while the target runs, without
- * touching it; in the pause {@link #unchanged} says whether it still holds.
+ * touching it; in the pause {@link #closedSince} says whether it still holds.
  *
  * <p>Sockets and pipes are looked at through duplicates of our own (pidfd_getfd(2)), which live for
  * microseconds.
  */
 public final class Census implements AutoCloseable {
+  /** What a descriptor of an event counter (eventfd(2)) points to. */
+  public static final String EVENT_COUNTER = "anon_inode:[eventfd]";
+
   private static final long SAME = 0;
   private static final long LESS = 1;
   private static final long GREATER = 2;
@@ -139,15 +144,36 @@ public final class Census implements AutoCloseable {
   }
 
   /**
-   * Whether the process still holds the same things at the same numbers. Cheap: stands in the
-   * pause.
+   * What has changed since, if it is no more than event counters that were closed: nothing else
+   * refers to one of those, so what was planned of all others holds. QEMU closes those of its
+   * devices when it stops its guest. Cheap: stands in the pause.
+   *
+   * @return the numbers of those, usually none; null if anything else has changed
    */
-  public boolean unchanged(int pid) {
-    if (pid != this.pid || !table.read().equals(entries)) {
-      return false;
+  public @Nullable Set<Integer> closedSince(int pid) {
+    if (pid != this.pid) {
+      return null;
     }
+    List<FdTable.Entry> now = table.read();
+    Set<Integer> closed = new HashSet<>();
+    int at = 0;
+    for (int i = 0; i < entries.size(); i++) {
+      if (at < now.size() && now.get(at).equals(entries.get(i))) {
+        at++;
+      } else if (entries.get(i).link().equals(EVENT_COUNTER)) {
+        closed.add(entries.get(i).number());
+      } else {
+        return null;
+      }
+    }
+    return at == now.size() && isGroupedAsBefore(closed) ? closed : null;
+  }
+
+  private boolean isGroupedAsBefore(Set<Integer> closed) {
     for (int[] comparison : comparisons) {
-      if (compare(comparison[0], comparison[1]) != comparison[2]) {
+      if (!closed.contains(comparison[0])
+          && !closed.contains(comparison[1])
+          && compare(comparison[0], comparison[1]) != comparison[2]) {
         return false;
       }
     }
@@ -264,7 +290,7 @@ public final class Census implements AutoCloseable {
     for (FdTable.Entry entry : entries) {
       FileStat stat = FileCalls.stat("/proc/" + pid + "/fd/" + entry.number());
       FdInfo info = tryInfo(entry.number());
-      // One that was closed meanwhile is none of ours; unchanged() will say that the table is
+      // One that was closed meanwhile is none of ours; closedSince() will say that the table is
       // another one.
       if (stat != null && info != null) {
         held.add(new Held(entry.number(), entry.link(), stat, info));

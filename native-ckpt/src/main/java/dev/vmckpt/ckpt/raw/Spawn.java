@@ -18,6 +18,9 @@ public final class Spawn {
   /** The size of posix_spawnattr_t in the GNU C library, 336 bytes, with room to spare. */
   private static final int ATTRIBUTES_BYTES = 512;
 
+  /** The size of posix_spawn_file_actions_t, 80 bytes, with room to spare. */
+  private static final int ACTIONS_BYTES = 256;
+
   private static final short SETSIGMASK = 8;
   private static final short SETSID = 0x80;
 
@@ -25,6 +28,12 @@ public final class Spawn {
 
   private static native int posix_spawn(
       long pid, long path, long actions, long attributes, long arguments, long environment);
+
+  private static native int posix_spawn_file_actions_init(long actions);
+
+  private static native int posix_spawn_file_actions_adddup2(long actions, int from, int to);
+
+  private static native int posix_spawn_file_actions_destroy(long actions);
 
   private static native int posix_spawnattr_init(long attributes);
 
@@ -51,7 +60,31 @@ public final class Spawn {
     return start(SETSIGMASK, ~0L, arguments);
   }
 
+  /**
+   * Starts a program as {@link #start(String...)} does, with some descriptors of ours.
+   *
+   * @param from their numbers here, above those they get there
+   * @param first the number there of the first; the others follow it
+   */
+  public static int startWith(int[] from, int first, String... arguments) {
+    NativeBuffer actions = new NativeBuffer(ACTIONS_BYTES);
+    posix_spawn_file_actions_init(actions.address());
+    try {
+      for (int i = 0; i < from.length; i++) {
+        posix_spawn_file_actions_adddup2(actions.address(), from[i], first + i);
+      }
+      return start((short) (SETSIGMASK | SETSID), 0, actions.address(), arguments);
+    } finally {
+      posix_spawn_file_actions_destroy(actions.address());
+      Reference.reachabilityFence(actions);
+    }
+  }
+
   private static int start(short flags, long mask, String... arguments) {
+    return start(flags, mask, 0, arguments);
+  }
+
+  private static int start(short flags, long mask, long actions, String... arguments) {
     NativeBuffer attributes = new NativeBuffer(ATTRIBUTES_BYTES);
     // sigset_t of the GNU C library has 1024 bits.
     NativeBuffer blocked = new NativeBuffer(128);
@@ -72,7 +105,7 @@ public final class Spawn {
           posix_spawn(
               pid.address(),
               texts[0].address(),
-              0,
+              actions,
               attributes.address(),
               vector.address(),
               environment.address());

@@ -2,12 +2,17 @@
 package dev.vmckpt.ckpt.restore;
 
 import dev.vmckpt.ckpt.RestoreRequest;
+import dev.vmckpt.ckpt.guard.GuardedSocket;
 import dev.vmckpt.ckpt.objects.HuskFiles;
 import dev.vmckpt.ckpt.objects.KernelObjects;
+import dev.vmckpt.ckpt.raw.FileCalls;
+import dev.vmckpt.ckpt.raw.OwnFd;
+import dev.vmckpt.ckpt.raw.Sys;
 import dev.vmckpt.ckpt.snapshot.AdapterSet;
 import dev.vmckpt.ckpt.trace.Husk;
 import dev.vmckpt.spi.Adapter;
 import dev.vmckpt.spi.FileCloner;
+import dev.vmckpt.spi.GuardedChannel;
 import dev.vmckpt.spi.ReattachContext;
 import dev.vmckpt.spi.Reattachment;
 import dev.vmckpt.spi.Recorded;
@@ -99,6 +104,22 @@ final class FileRestorer implements ReattachContext {
       }
     }
     return translated;
+  }
+
+  @Override
+  public GuardedChannel pull(RemoteFd fd) {
+    try (OwnFd handle =
+        new OwnFd(Sys.check("pidfd_open", "the husk", FileCalls.tryPidFd(husk.pid())))) {
+      OwnFd socket =
+          new OwnFd(
+              Sys.check("pidfd_getfd", fd.toString(), FileCalls.tryDuplicate(handle, fd.number())));
+      try {
+        return GuardedSocket.over(socket);
+      } catch (RuntimeException e) {
+        socket.close();
+        throw e;
+      }
+    }
   }
 
   /** Makes all of them. */

@@ -38,7 +38,8 @@ public final class AdapterSet {
 
   private static boolean nobodyWantsToComeBefore(Adapter candidate, List<Adapter> left) {
     for (Adapter other : left) {
-      if (other != candidate && other.before().contains(candidate.name())) {
+      if (other != candidate
+          && (other.before().contains(candidate.name()) || (candidate.last() && !other.last()))) {
         return false;
       }
     }

@@ -12,7 +12,10 @@ import dev.vmckpt.ckpt.trace.Gadgets;
 import dev.vmckpt.spi.Adapter;
 import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.error.Refusal;
+import dev.vmckpt.spi.remote.RemoteFd;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -72,8 +75,39 @@ record Plan(
     return Freeze.seize(pid, filtered());
   }
 
+  /**
+   * The same plan without what was closed meanwhile.
+   *
+   * @param closed numbers of it
+   * @throws PlanOutdatedException if an adapter carries one of them, or other numbers stand for the
+   *     same thing
+   */
+  Plan without(Set<Integer> closed) {
+    if (closed.isEmpty()) {
+      return this;
+    }
+    List<Owned> left = new ArrayList<>();
+    for (int i = 0; i < descriptors.size(); i++) {
+      Owned owned = descriptors.get(i);
+      int gone = 0;
+      for (RemoteFd number : owned.resource().numbers()) {
+        gone += closed.contains(number.number()) ? 1 : 0;
+      }
+      if (gone == 0) {
+        left.add(owned);
+      } else if (gone != owned.resource().numbers().size() || owned.adapter() != null) {
+        throw new PlanOutdatedException("its descriptors changed");
+      }
+    }
+    return with(left, refusals);
+  }
+
   /** The same plan with other refusals. */
   Plan withRefusals(List<Refusal> others) {
+    return with(descriptors, List.copyOf(others));
+  }
+
+  private Plan with(List<Owned> owned, List<Refusal> others) {
     return new Plan(
         pid,
         status,
@@ -82,30 +116,30 @@ record Plan(
         maps,
         memory,
         census,
-        descriptors,
+        owned,
         children,
         timers,
         gadgets,
         workingDirectory,
         root,
-        List.copyOf(others));
+        others);
   }
 
-  /** Whether another plan gives the same descriptors to the same owners. */
-  boolean sameOwners(Plan other) {
-    if (descriptors.size() != other.descriptors.size()) {
-      return false;
-    }
-    for (int i = 0; i < descriptors.size(); i++) {
-      Owned mine = descriptors.get(i);
-      Owned its = other.descriptors.get(i);
-      if (!mine.resource().numbers().equals(its.resource().numbers())
-          || !mine.resource().link().equals(its.resource().link())
-          || mine.adapter() != its.adapter()) {
+  /**
+   * Whether an earlier plan gave the same descriptors to the same owners. It may have had event
+   * counters that are closed by now, see {@link Census#closedSince}.
+   */
+  boolean sameOwners(Plan earlier) {
+    int at = 0;
+    for (int i = 0; i < earlier.descriptors.size(); i++) {
+      Owned its = earlier.descriptors.get(i);
+      if (at < descriptors.size() && descriptors.get(at).isLike(its)) {
+        at++;
+      } else if (its.adapter() != null || !its.resource().link().equals(Census.EVENT_COUNTER)) {
         return false;
       }
     }
-    return true;
+    return at == descriptors.size();
   }
 
   /**
@@ -128,6 +162,12 @@ record Plan(
       String summary,
       @Nullable String refusal,
       @Nullable String remedy) {
+
+    private boolean isLike(Owned other) {
+      return resource.numbers().equals(other.resource.numbers())
+          && resource.link().equals(other.resource.link())
+          && adapter == other.adapter;
+    }
 
     String owner() {
       if (dropped) {

@@ -59,6 +59,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * The part of a snapshot that stands in the pause: reads a frozen target, and splits its memory
@@ -92,7 +93,7 @@ final class Recorder {
    * @param outdated whether the plan will not be compared with the target, but made anew
    */
   void settle(Freeze freeze, List<Detached> detached, boolean outdated) {
-    Settling context = new Settling(freeze, outdated);
+    Settling context = new Settling(freeze, detached, outdated);
     for (int i = 0; i < detached.size(); i++) {
       detached.get(i).detachment().settle(context);
     }
@@ -108,9 +109,11 @@ final class Recorder {
   private final class Settling implements SettleContext {
     private final Freeze freeze;
     private final boolean outdated;
+    private final boolean guestRests;
 
-    Settling(Freeze freeze, boolean outdated) {
+    Settling(Freeze freeze, List<Detached> detached, boolean outdated) {
       this.freeze = freeze;
+      guestRests = detached.stream().anyMatch(one -> one.detachment().guestRests());
       this.outdated = outdated;
     }
 
@@ -130,19 +133,31 @@ final class Recorder {
     }
 
     @Override
+    public boolean guestRests() {
+      return guestRests;
+    }
+
+    @Override
     public boolean advance(List<ThreadCall> held, CallWatch watch, long limitMillis) {
       return freeze.advance(held, watch, limitMillis);
     }
   }
 
-  /** Compares the frozen target with the plan. */
-  void checkPlan() {
+  /**
+   * Compares the frozen target with the plan.
+   *
+   * @return the plan, without what was closed since
+   * @throws PlanOutdatedException if it changed in any other way
+   */
+  Plan checkPlan() {
     if (!Maps.of(plan.pid(), lodging.tryLodger()).equals(plan.maps())) {
       throw new PlanOutdatedException("its memory map changed");
     }
-    if (!plan.census().unchanged(plan.pid())) {
+    Set<Integer> closed = plan.census().closedSince(plan.pid());
+    if (closed == null) {
       throw new PlanOutdatedException("its descriptors changed");
     }
+    return plan.without(closed);
   }
 
   /**

@@ -13,6 +13,7 @@ import dev.vmckpt.spi.Adapter;
 import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.DetachContext;
 import dev.vmckpt.spi.Detachment;
+import dev.vmckpt.spi.DiskKeeper;
 import dev.vmckpt.spi.ExamineContext;
 import dev.vmckpt.spi.FileCloner;
 import dev.vmckpt.spi.Finding;
@@ -79,10 +80,16 @@ public final class SnapshotEngine {
    * @throws RefusedException if it holds something nobody carries; nothing was touched then
    */
   public Captured take(SnapshotRequest request, ProgressListener progress) {
+    try (Visits visits = Visits.make(adapters, request, cloner)) {
+      return take(request, visits, progress);
+    }
+  }
+
+  private Captured take(SnapshotRequest request, Visits visits, ProgressListener progress) {
     for (int attempt = 1; ; attempt++) {
       try (Plan plan = planner.plan(request.pid(), request.drops())) {
         refuse(plan);
-        return attempt(plan, request, progress, attempt == ATTEMPTS);
+        return attempt(plan, request, visits, progress, attempt == ATTEMPTS);
       } catch (PlanOutdatedException e) {
         // The target mapped or opened something between the plan and the pause. It was let go at
         // once.
@@ -100,11 +107,15 @@ public final class SnapshotEngine {
   }
 
   private Captured attempt(
-      Plan planned, SnapshotRequest request, ProgressListener progress, boolean last) {
+      Plan planned,
+      SnapshotRequest request,
+      Visits visits,
+      ProgressListener progress,
+      boolean last) {
     Plan plan = planned;
-    Plan replanned = null;
+    List<Plan> replanned = new ArrayList<>();
     List<Detached> detached = new ArrayList<>();
-    List<String> notes = new ArrayList<>();
+    List<String> notes = new ArrayList<>(visits.notes());
     for (Plan.Child ended : plan.children()) {
       if (!ended.ours()) {
         notes.add(
@@ -123,7 +134,14 @@ public final class SnapshotEngine {
       Recording recording;
       ForkedChild child = null;
       try {
-        detach(plan, lodging, request, progress, detached);
+        DetachContext context = new Context(lodging, request, visits, progress);
+        detach(plan, context, adapter -> !adapter.last(), detached);
+        if (!holds(plan, lodging)) {
+          // What was prepared may have made the target map or start something.
+          plan = planAgain(plan, lodging, request, replanned);
+          recorder = new Recorder(plan, lodging, request, cloner, notes);
+        }
+        detach(plan, context, Adapter::last, detached);
         long start;
         String created;
         // Seized and not stopped: the pause begins with the first interrupt.
@@ -134,14 +152,14 @@ public final class SnapshotEngine {
           freeze.stop();
           recorder.settle(freeze, detached, last);
           if (last) {
-            replanned = planInPause(plan, lodging, request);
-            plan = replanned;
+            plan = planAgain(plan, lodging, request, replanned);
             recorder = new Recorder(plan, lodging, request, cloner, notes);
           }
           try {
             Recorder.begin(detached);
             if (!last) {
-              recorder.checkPlan();
+              plan = recorder.checkPlan();
+              recorder = new Recorder(plan, lodging, request, cloner, notes);
             }
             recording = recorder.record(freeze, detached, writer);
           } finally {
@@ -184,27 +202,32 @@ public final class SnapshotEngine {
       throw new FailureException(
           "the snapshot cannot be written to " + request.folder() + ": " + e.getMessage(), e);
     } finally {
-      if (replanned != null) {
-        replanned.close();
-      }
+      replanned.forEach(Plan::close);
     }
   }
 
+  private static boolean holds(Plan plan, Lodging lodging) {
+    Set<Integer> closed = plan.census().closedSince(plan.pid());
+    return closed != null
+        && closed.isEmpty()
+        && Maps.of(plan.pid(), lodging.tryLodger()).equals(plan.maps());
+  }
+
   /**
-   * A target that never holds still long enough is planned while it is frozen: slower, and certain.
+   * Plans anew when all that adapters carry was prepared already. A target that never holds still
+   * long enough is planned so while it is frozen: slower, and certain.
+   *
+   * @param replanned is told of the plan, so that it is closed
+   * @throws PlanOutdatedException if what was prepared is of no use for it
    */
-  private Plan planInPause(Plan old, Lodging lodging, SnapshotRequest request) {
-    Plan plan = planner.planFrozen(request.pid(), request.drops(), lodging.tryLodger());
-    try {
-      refuse(plan);
-      if (!plan.sameOwners(old)) {
-        throw new PlanOutdatedException("its descriptors changed");
-      }
-      return plan;
-    } catch (RuntimeException e) {
-      plan.close();
-      throw e;
+  private Plan planAgain(Plan old, Lodging lodging, SnapshotRequest request, List<Plan> replanned) {
+    Plan plan = planner.planBeside(request.pid(), request.drops(), lodging.tryLodger());
+    replanned.add(plan);
+    refuse(plan);
+    if (!plan.sameOwners(old)) {
+      throw new PlanOutdatedException("its descriptors changed");
     }
+    return plan;
   }
 
   /** Ends the lodger, and lets the target take the exit status of all tasks we made in it. */
@@ -230,14 +253,13 @@ public final class SnapshotEngine {
   record Detached(Adapter adapter, List<DescriptorResource> claimed, Detachment detachment) {}
 
   private void detach(
-      Plan plan,
-      Lodging lodging,
-      SnapshotRequest request,
-      ProgressListener progress,
-      List<Detached> detached) {
+      Plan plan, DetachContext context, Predicate<Adapter> which, List<Detached> detached) {
     for (Adapter adapter : adapters.ordered()) {
+      if (!which.test(adapter)) {
+        continue;
+      }
       List<DescriptorResource> claimed = claimed(plan, adapter);
-      Detachment detachment = adapter.detach(claimed, new Context(lodging, request, progress));
+      Detachment detachment = adapter.detach(claimed, context);
       detached.add(new Detached(adapter, claimed, detachment));
     }
   }
@@ -290,11 +312,13 @@ public final class SnapshotEngine {
   private final class Context implements DetachContext {
     private final Lodging lodging;
     private final SnapshotRequest request;
+    private final Visits visits;
     private final ProgressListener progress;
 
-    Context(Lodging lodging, SnapshotRequest request, ProgressListener progress) {
+    Context(Lodging lodging, SnapshotRequest request, Visits visits, ProgressListener progress) {
       this.lodging = lodging;
       this.request = request;
+      this.visits = visits;
       this.progress = progress;
     }
 
@@ -306,6 +330,11 @@ public final class SnapshotEngine {
     @Override
     public FileCloner cloner() {
       return cloner;
+    }
+
+    @Override
+    public List<DiskKeeper> keepers() {
+      return visits.keepers();
     }
 
     @Override

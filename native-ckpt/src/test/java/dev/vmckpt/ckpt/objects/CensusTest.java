@@ -56,8 +56,8 @@ class CensusTest {
   void noticesEveryChangeOfTheTable() throws Exception {
     Process sleeper = new ProcessBuilder("sleep", "60").start();
     try (Census census = Census.take((int) sleeper.pid())) {
-      assertThat(census.unchanged((int) sleeper.pid())).isTrue();
-      assertThat(census.unchanged(kit.process.pid())).isFalse();
+      assertThat(census.closedSince((int) sleeper.pid())).isEmpty();
+      assertThat(census.closedSince(kit.process.pid())).isNull();
     } finally {
       sleeper.destroyForcibly().waitFor();
     }
@@ -66,7 +66,7 @@ class CensusTest {
     int b = counter();
     try (Census census = Census.take(kit.process.pid())) {
       ContractKit.call(Nr.DUP3, a, b, 0);
-      assertThat(census.unchanged(kit.process.pid())).isFalse();
+      assertThat(census.closedSince(kit.process.pid())).isNull();
     }
   }
 

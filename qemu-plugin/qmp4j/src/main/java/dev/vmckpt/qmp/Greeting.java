@@ -20,6 +20,9 @@ public record Greeting(
   /** The capability of executing commands out of band. */
   public static final String OOB = "oob";
 
+  /** In the place of one that somebody else has heard. */
+  static final Greeting NONE = new Greeting(0, 0, 0, "", Set.of());
+
   /** Takes a copy. */
   public Greeting {
     capabilities = Set.copyOf(capabilities);

@@ -92,6 +92,18 @@ public final class Qmp implements AutoCloseable {
     return negotiate(Transports.open(device, Connection.Dialect.QMP, options), options);
   }
 
+  /**
+   * Takes over a channel on which a monitor takes commands already: somebody else has negotiated,
+   * and does not use it any more. There is no greeting and nothing out of band.
+   *
+   * @param connected as in {@link #adopt}
+   * @throws IllegalArgumentException for a {@link java.nio.channels.FileChannel}
+   */
+  public static Qmp resume(ByteChannel connected, QmpOptions options) {
+    Connection connection = Transports.over(connected, Connection.Dialect.QMP, options);
+    return new Qmp(connection, Greeting.NONE, false);
+  }
+
   private static Qmp negotiate(Connection connection, QmpOptions options) {
     boolean done = false;
     try {

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.vmckpt.ckpt.guard;
+
+import dev.vmckpt.ckpt.raw.FdChannel;
+import dev.vmckpt.ckpt.raw.FileCalls;
+import dev.vmckpt.ckpt.raw.NativeBuffer;
+import dev.vmckpt.ckpt.raw.OwnFd;
+import dev.vmckpt.ckpt.raw.SocketCalls;
+import dev.vmckpt.ckpt.raw.Spawn;
+import dev.vmckpt.ckpt.raw.Sys;
+import dev.vmckpt.spi.GuardedChannel;
+import dev.vmckpt.spi.remote.Nr;
+import java.net.SocketAddress;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+
+/**
+ * A connected socket that a guard has as well: a shell, in a session of its own, that reads what
+ * its last words would be from a pipe. When we die the pipe ends, and the guard says them. It is
+ * there from the beginning, as a process cannot be started after one's death.
+ */
+public final class GuardedSocket extends FdChannel implements GuardedChannel {
+  /**
+   * What the guard does; nothing but what a shell can do by itself. 3 is the pipe, 4 the socket.
+   */
+  private static final String SCRIPT =
+      """
+      exec </dev/null >/dev/null 2>&1
+      words=
+      until=
+      while IFS= read -r next_words <&3 && IFS= read -r next_until <&3; do
+        words=$next_words
+        until=$next_until
+      done
+      [ -n "$words" ] || exit 0
+      printf '%s\\n' "$words" >&4
+      while IFS= read -r line <&4; do
+        case $line in *"$until"*) exit 0 ;; esac
+      done
+      """;
+
+  private static final int FIRST = 3;
+  private static final int F_DUPFD_CLOEXEC = 1030;
+  private static final int ABOVE = 10;
+  private static final int SOL_SOCKET = 1;
+  private static final int SO_SNDTIMEO = 21;
+  private static final int WALL = 0x40000000;
+
+  private final OwnFd pipe;
+  private final int guard;
+  private boolean open = true;
+
+  private GuardedSocket(OwnFd socket, OwnFd pipe, int guard) {
+    super(socket);
+    this.pipe = pipe;
+    this.guard = guard;
+  }
+
+  /**
+   * Connects.
+   *
+   * @param timeout how long to wait for the connection to be taken
+   * @throws dev.vmckpt.spi.error.SyscallException if there is nobody, or not in time
+   */
+  public static GuardedSocket connect(SocketAddress address, Duration timeout) {
+    byte[] place = Addresses.of(address);
+    OwnFd socket =
+        new OwnFd(
+            Sys.check(
+                "socket",
+                address.toString(),
+                SocketCalls.trySocket(place[0] & 0xff, SocketCalls.SOCK_STREAM, 0)));
+    try {
+      NativeBuffer time = new NativeBuffer(2 * Long.BYTES);
+      time.bytes().putLong(0, timeout.toSeconds()).putLong(8, timeout.toNanosPart() / 1000);
+      SocketCalls.trySetOption(
+          socket.number(), SOL_SOCKET, SO_SNDTIMEO, time.copy(0, 2 * Long.BYTES));
+      NativeBuffer where = NativeBuffer.ofBytes(place);
+      Sys.call(
+          "connect",
+          address.toString(),
+          Nr.CONNECT,
+          socket.number(),
+          where.address(),
+          place.length);
+      SocketCalls.trySetOption(socket.number(), SOL_SOCKET, SO_SNDTIMEO, new byte[2 * Long.BYTES]);
+      return over(socket);
+    } catch (RuntimeException e) {
+      socket.close();
+      throw e;
+    }
+  }
+
+  /**
+   * Gives a connected stream socket a guard.
+   *
+   * @param socket closed with this, not if there comes to be none
+   */
+  public static GuardedSocket over(OwnFd socket) {
+    OwnFd[] pipe = FileCalls.pipe(0);
+    try (OwnFd reading = above(pipe[0]);
+        OwnFd talking = above(socket)) {
+      int guard =
+          Spawn.startWith(
+              new int[] {reading.number(), talking.number()}, FIRST, "/bin/sh", "-c", SCRIPT);
+      return new GuardedSocket(socket, pipe[1], guard);
+    } catch (RuntimeException e) {
+      pipe[1].close();
+      throw e;
+    } finally {
+      pipe[0].close();
+    }
+  }
+
+  /** A duplicate with a number that none of the guard's is. */
+  private static OwnFd above(OwnFd fd) {
+    return new OwnFd(
+        Sys.check(
+            "fcntl(F_DUPFD)",
+            "fd " + fd.number(),
+            FileCalls.tryFcntl(fd.number(), F_DUPFD_CLOEXEC, ABOVE)));
+  }
+
+  @Override
+  public void setLastWords(String line, String until) {
+    if (line.indexOf('\n') >= 0 || until.indexOf('\n') >= 0) {
+      throw new IllegalArgumentException("more than one line");
+    }
+    byte[] both = (line + "\n" + until + "\n").getBytes(StandardCharsets.UTF_8);
+    NativeBuffer from = NativeBuffer.ofBytes(both);
+    Sys.check("write", "the guard", FileCalls.tryWrite(pipe.number(), from, both.length));
+  }
+
+  /** Nothing is said any more: not even what {@link #setLastWords} had asked for. */
+  @Override
+  public void close() {
+    if (open) {
+      open = false;
+      try {
+        setLastWords("", "");
+      } finally {
+        super.close();
+        pipe.close();
+        NativeBuffer status = new NativeBuffer(Long.BYTES);
+        Sys.tryCall(Nr.WAIT4, guard, status.address(), WALL);
+      }
+    }
+  }
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.vmckpt.ckpt.snapshot;
+
+import dev.vmckpt.ckpt.SnapshotRequest;
+import dev.vmckpt.ckpt.guard.GuardedSocket;
+import dev.vmckpt.spi.Adapter;
+import dev.vmckpt.spi.DiskKeeper;
+import dev.vmckpt.spi.FileCloner;
+import dev.vmckpt.spi.GuardedChannel;
+import dev.vmckpt.spi.Visit;
+import dev.vmckpt.spi.VisitContext;
+import java.net.SocketAddress;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/** What the adapters have opened to the outside for one snapshot. */
+final class Visits implements AutoCloseable {
+  private final List<Visit> open = new ArrayList<>();
+  private final List<String> notes = new ArrayList<>();
+
+  private Visits() {}
+
+  /** Lets all adapters meet the outside of the target. */
+  static Visits make(AdapterSet adapters, SnapshotRequest request, FileCloner cloner) {
+    Visits visits = new Visits();
+    try {
+      for (Adapter adapter : adapters.ordered()) {
+        adapter.visit(visits.new Context(request, cloner)).ifPresent(visits.open::add);
+      }
+      return visits;
+    } catch (RuntimeException e) {
+      visits.close(e);
+      throw e;
+    }
+  }
+
+  List<DiskKeeper> keepers() {
+    List<DiskKeeper> keepers = new ArrayList<>();
+    for (Visit visit : open) {
+      keepers.addAll(visit.keepers());
+    }
+    return keepers;
+  }
+
+  /** What the user is told of them; nothing is added later. */
+  List<String> notes() {
+    return notes;
+  }
+
+  @Override
+  public void close() {
+    RuntimeException failure = new IllegalStateException("the outside could not be left as it was");
+    close(failure);
+    if (failure.getSuppressed().length > 0) {
+      throw failure;
+    }
+  }
+
+  private void close(RuntimeException because) {
+    for (int i = open.size() - 1; i >= 0; i--) {
+      try {
+        open.get(i).close();
+      } catch (RuntimeException e) {
+        because.addSuppressed(e);
+      }
+    }
+    open.clear();
+  }
+
+  private final class Context implements VisitContext {
+    private final SnapshotRequest request;
+    private final FileCloner cloner;
+
+    Context(SnapshotRequest request, FileCloner cloner) {
+      this.request = request;
+      this.cloner = cloner;
+    }
+
+    @Override
+    public FileCloner cloner() {
+      return cloner;
+    }
+
+    @Override
+    public int pid() {
+      return request.pid();
+    }
+
+    @Override
+    public Map<String, String> options() {
+      return request.options();
+    }
+
+    @Override
+    public GuardedChannel connect(SocketAddress address, Duration timeout) {
+      return GuardedSocket.connect(address, timeout);
+    }
+
+    @Override
+    public void note(String message) {
+      notes.add(message);
+    }
+  }
+}

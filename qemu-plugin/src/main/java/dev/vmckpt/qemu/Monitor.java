@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.vmckpt.qemu;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.vmckpt.qemu.marks.Mark;
+import dev.vmckpt.qmp.Qmp;
+import dev.vmckpt.qmp.QmpErrorException;
+import dev.vmckpt.qmp.QmpException;
+import dev.vmckpt.qmp.QmpOptions;
+import dev.vmckpt.spi.GuardedChannel;
+import dev.vmckpt.spi.error.SyscallException;
+import java.time.Duration;
+import java.util.function.Supplier;
+
+/**
+ * The monitor of a QEMU, held for one snapshot. While it keeps a guest stopped, whoever outlives us
+ * lets it go on if we die; and a {@link Mark} in QEMU says so to the next who looks.
+ */
+final class Monitor implements AutoCloseable {
+  /** Until a monitor has greeted us: it is on this host, and either free or somebody's. */
+  static final Duration GREETING = Duration.ofMillis(1500);
+
+  /** Until a command is done: to stop a guest writes out what its disks have not yet. */
+  private static final Duration PATIENCE = Duration.ofSeconds(30);
+
+  private final Supplier<? extends GuardedChannel> connect;
+  private final GuardedChannel channel;
+  private final Qmp qmp;
+  private final Mark mark = Mark.own();
+
+  private Monitor(Supplier<? extends GuardedChannel> connect, GuardedChannel channel, Qmp qmp) {
+    this.connect = connect;
+    this.channel = channel;
+    this.qmp = qmp;
+  }
+
+  /**
+   * Meets the monitor.
+   *
+   * @param connect connects to it; more than once if the first connection breaks
+   * @throws QmpException if it does not greet us in time, or does not speak QMP
+   * @throws SyscallException if nobody listens
+   */
+  static Monitor meet(Supplier<? extends GuardedChannel> connect) {
+    GuardedChannel channel = connect.get();
+    boolean done = false;
+    try {
+      Qmp qmp = Qmp.adopt(channel, QmpOptions.DEFAULT.withTimeout(GREETING));
+      done = true;
+      return new Monitor(connect, channel, qmp);
+    } finally {
+      if (!done) {
+        channel.close();
+      }
+    }
+  }
+
+  Qmp qmp() {
+    return qmp;
+  }
+
+  /** By what it is known that we stopped the guest. */
+  Mark mark() {
+    return mark;
+  }
+
+  /** Whether the guest runs. */
+  boolean running() {
+    JsonNode status = qmp.execute("query-status", none -> {}, PATIENCE);
+    return status.path("running").asBoolean();
+  }
+
+  /** Stops the guest: its disks are written out, its clock stands still. */
+  void stop() {
+    channel.setLastWords(mark.lastWords(), mark.name());
+    try {
+      mark.set(qmp);
+    } catch (QmpErrorException e) {
+      // One that has no such objects: the guard is left.
+    }
+    qmp.execute("stop", none -> {}, PATIENCE);
+  }
+
+  /**
+   * Lets the guest go on.
+   *
+   * @throws QmpException if it could not be told, over this connection nor over another
+   */
+  void goOn() {
+    try {
+      goOn(qmp, mark);
+    } catch (QmpErrorException e) {
+      throw e;
+    } catch (QmpException e) {
+      // What broke may have been the connection alone.
+      try (Monitor again = meet(connect)) {
+        goOn(again.qmp, mark);
+      } catch (QmpException | SyscallException worse) {
+        e.addSuppressed(worse);
+        throw e;
+      }
+    }
+    channel.setLastWords("", "");
+  }
+
+  private static void goOn(Qmp qmp, Mark mark) {
+    qmp.execute("cont", none -> {}, PATIENCE);
+    mark.tryRemove(qmp);
+  }
+
+  @Override
+  public void close() {
+    try {
+      qmp.close();
+    } finally {
+      channel.close();
+    }
+  }
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.vmckpt.qemu;
+
+import dev.vmckpt.qemu.disks.Backups;
+import dev.vmckpt.qemu.disks.Leftovers;
+import dev.vmckpt.qemu.marks.Mark;
+import dev.vmckpt.qmp.QmpException;
+import dev.vmckpt.spi.DescriptorResource;
+import dev.vmckpt.spi.DiskKeeper;
+import dev.vmckpt.spi.FileCloner;
+import dev.vmckpt.spi.Visit;
+import dev.vmckpt.spi.VisitContext;
+import dev.vmckpt.spi.error.FailureException;
+import dev.vmckpt.spi.error.SyscallException;
+import java.net.SocketAddress;
+import java.net.UnixDomainSocketAddress;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/** The monitor of a target, and which of the target's sockets is its end of our connection. */
+final class MonitorVisit implements Visit {
+  /** The word of the user's wish: where the monitor is, or {@link #NONE}. */
+  static final String OPTION = "qmp";
+
+  static final String NONE = "none";
+
+  /** Others may connect to the target right when we do. */
+  private static final int ATTEMPTS = 3;
+
+  private final Monitor monitor;
+  private final String link;
+  private final Runnable closed;
+  private final int pid;
+  private final FileCloner cloner;
+  private @Nullable Backups backups;
+
+  private MonitorVisit(VisitContext context, Monitor monitor, String link, Runnable closed) {
+    this.monitor = monitor;
+    pid = context.pid();
+    cloner = context.cloner();
+    this.link = link;
+    this.closed = closed;
+  }
+
+  /**
+   * Looks for a monitor and takes it.
+   *
+   * @param closed is told when it is given back
+   * @return empty if there is none, if the user wants none, or if somebody else has it: the user is
+   *     told that
+   */
+  static Optional<MonitorVisit> make(VisitContext context, Runnable closed) {
+    String wish = context.options().getOrDefault(OPTION, "");
+    if (wish.equals(NONE)) {
+      return Optional.empty();
+    }
+    List<String> reasons = new ArrayList<>();
+    for (SocketAddress place : MonitorFinder.of(context.pid(), wish)) {
+      try {
+        return Optional.of(take(context, place, closed));
+      } catch (QmpException | SyscallException | FailureException e) {
+        reasons.add(e.getMessage() + "");
+      }
+    }
+    if (!reasons.isEmpty()) {
+      context.note(
+          "the guest was not stopped by its monitor before it was saved, so its clock will have"
+              + " jumped when it is restored: "
+              + String.join("; ", reasons));
+    }
+    return Optional.empty();
+  }
+
+  private static MonitorVisit take(VisitContext context, SocketAddress place, Runnable closed) {
+    requireFree(context.pid(), place);
+    for (int attempt = 1; ; attempt++) {
+      Set<String> before = UnixSockets.links(context.pid());
+      Monitor monitor = Monitor.meet(() -> context.connect(place, Monitor.GREETING));
+      boolean taken = false;
+      try {
+        Set<String> after = UnixSockets.links(context.pid());
+        after.removeAll(before);
+        if (after.size() == 1) {
+          goOnForTheDead(monitor, context);
+          taken = true;
+          return new MonitorVisit(context, monitor, after.iterator().next(), closed);
+        }
+        if (attempt == ATTEMPTS) {
+          throw new FailureException(
+              "the monitor's end of the connection is not to be found among the sockets of "
+                  + context.pid());
+        }
+      } finally {
+        if (!taken) {
+          monitor.close();
+        }
+      }
+    }
+  }
+
+  /** A monitor serves one client at a time; another would wait in the kernel's queue. */
+  private static void requireFree(int pid, SocketAddress place) {
+    Path directory = MonitorFinder.directory(pid);
+    for (String held : UnixSockets.of(pid).connected().values()) {
+      if (place.equals(UnixDomainSocketAddress.of(directory.resolve(held)))) {
+        throw new FailureException("somebody else holds " + held);
+      }
+    }
+  }
+
+  /** Undoes what a vmckpt has left that was killed together with its guard. */
+  private static void goOnForTheDead(Monitor monitor, VisitContext context) {
+    for (Mark mark : Mark.all(monitor.qmp())) {
+      if (mark.isAlive()) {
+        throw new FailureException("another vmckpt has stopped this guest: " + mark.name());
+      }
+      if (!monitor.running()) {
+        monitor.qmp().execute("cont");
+        context.note("the guest was stopped by a vmckpt that died: it was let go on first");
+      }
+      mark.tryRemove(monitor.qmp());
+    }
+    if (!Leftovers.undo(monitor.qmp()).isEmpty()) {
+      context.note("what a vmckpt that died had begun with the disks was undone first");
+    }
+  }
+
+  Monitor monitor() {
+    return monitor;
+  }
+
+  /** Whether a resource is the target's end of our connection. */
+  boolean isOurs(DescriptorResource resource) {
+    return !link.isEmpty() && resource.link().equals(link);
+  }
+
+  /** QEMU itself, as soon as anybody asks; a graph that it does not tell has no keeper. */
+  @Override
+  public List<DiskKeeper> keepers() {
+    Backups made = backups;
+    if (made == null) {
+      try {
+        made = new Backups(monitor.qmp(), pid, cloner);
+      } catch (QmpException e) {
+        return List.of();
+      }
+      backups = made;
+    }
+    return List.of(made);
+  }
+
+  /** What keeps disks; null if nobody asked. */
+  @Nullable Backups backups() {
+    return backups;
+  }
+
+  @Override
+  public void close() {
+    closed.run();
+    try (monitor) {
+      Backups made = backups;
+      if (made != null) {
+        made.close();
+      }
+    }
+  }
+}
