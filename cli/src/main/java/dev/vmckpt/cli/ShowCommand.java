@@ -11,6 +11,9 @@ import dev.vmckpt.spi.image.Manifest;
 import dev.vmckpt.spi.image.OpenFileImage;
 import dev.vmckpt.spi.image.ProcessImage;
 import dev.vmckpt.store.Stored;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
@@ -92,7 +95,27 @@ final class ShowCommand extends AbstractCommand {
         .put("capture", manifest.capture())
         .put("processes", processes)
         .put("machine", machine(stored))
+        .put("screen", path(stored, "screen.png"))
+        .put("console", console(stored))
         .put("files", manifest.files());
+  }
+
+  /** Where a file of the snapshot is; null if it has none of that name. */
+  private static @Nullable String path(Stored stored, String name) {
+    return stored.manifest().files().containsKey(name)
+        ? stored.folder().resolve(name).toString()
+        : null;
+  }
+
+  /** The last lines of the guest's console. */
+  private static List<String> console(Stored stored) {
+    String path = path(stored, "console.txt");
+    try {
+      return path == null ? List.of() : Files.readAllLines(Path.of(path));
+    } catch (IOException e) {
+      // 'vmckpt verify' says what is wrong with it.
+      return List.of();
+    }
   }
 
   /** What 'restore --on qemu' would start; null if the snapshot was taken without --machine. */
@@ -143,6 +166,17 @@ final class ShowCommand extends AbstractCommand {
     MachineImage machine = machine(stored);
     if (machine != null) {
       line(text, "machine", words(machine));
+    }
+    String screen = path(stored, "screen.png");
+    if (screen != null) {
+      line(text, "screen", screen);
+      if (session.outTerminal()) {
+        text.append(Picture.in(session.environment(), Path.of(screen)));
+      }
+    }
+    List<String> console = console(stored);
+    for (int i = 0; i < console.size(); i++) {
+      line(text, i == 0 ? "console" : "", console.get(i));
     }
     for (ProcessImage process : manifest.processes()) {
       text.append('\n');

@@ -44,6 +44,7 @@ final class AdapterKit implements AutoCloseable {
 
   final SelfTask process = new SelfTask();
   final FileCloner cloner = new LinuxFileCloner();
+  final List<DiskKeeper> keepers = new ArrayList<>();
   final List<String> announced = new ArrayList<>();
   final List<String> notes = new ArrayList<>();
   final Map<String, String> elsewhere = new HashMap<>();
@@ -231,6 +232,11 @@ final class AdapterKit implements AutoCloseable {
       }
 
       @Override
+      public List<DiskKeeper> keepers() {
+        return keepers;
+      }
+
+      @Override
       public Path folder() {
         return snapshot;
       }
@@ -238,11 +244,6 @@ final class AdapterKit implements AutoCloseable {
       @Override
       public void frozen(Runnable work) {
         work.run();
-      }
-
-      @Override
-      public List<DiskKeeper> keepers() {
-        return List.of();
       }
 
       @Override

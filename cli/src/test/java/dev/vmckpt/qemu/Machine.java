@@ -5,6 +5,7 @@ import dev.vmckpt.images.Detached;
 import dev.vmckpt.images.Images;
 import dev.vmckpt.qemu.Vmckpt.Run;
 import dev.vmckpt.qmp.Qmp;
+import dev.vmckpt.qmp.QmpConnectException;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -98,8 +99,17 @@ final class Machine implements AutoCloseable {
           if (!Detached.alive(pid)) {
             throw new AssertionError("QEMU ended: " + words());
           }
-          return Files.exists(monitor(folder)) && !Qemu.status(monitor(folder)).isEmpty();
+          return Files.exists(monitor(folder)) && isListening();
         });
+  }
+
+  /** Between bind and listen its path is there, and nobody behind it. */
+  private boolean isListening() {
+    try {
+      return !Qemu.status(monitor(folder)).isEmpty();
+    } catch (QmpConnectException e) {
+      return false;
+    }
   }
 
   /** It goes on in another process. */

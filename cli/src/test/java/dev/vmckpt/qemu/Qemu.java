@@ -42,6 +42,15 @@ final class Qemu implements AutoCloseable {
   static Qemu linux(Path folder, int memoryMib, String... more) throws IOException {
     Path disk = folder.resolve("disk.raw");
     Files.copy(Images.linuxDisk(), disk, StandardCopyOption.REPLACE_EXISTING);
+    return linuxOn("file=" + disk + ",format=raw", folder, memoryMib, more);
+  }
+
+  /**
+   * The same with another disk.
+   *
+   * @param drive its file, its format, and whatever else {@code -drive} may be told
+   */
+  static Qemu linuxOn(String drive, Path folder, int memoryMib, String... more) {
     List<String> options =
         new ArrayList<>(
             List.of(
@@ -59,7 +68,7 @@ final class Qemu implements AutoCloseable {
                 "console=ttyS0 quiet loglevel=3 vmckpt.verify=200 vmckpt.dirty=16 vmckpt.mem="
                     + memoryMib / 2,
                 "-drive",
-                "file=" + disk + ",if=virtio,format=raw",
+                drive + ",if=virtio",
                 "-netdev",
                 "user,id=n0,hostfwd=tcp:127.0.0.1:0-:22",
                 "-device",

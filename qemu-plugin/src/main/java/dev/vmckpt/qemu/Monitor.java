@@ -2,6 +2,7 @@
 package dev.vmckpt.qemu;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.vmckpt.qemu.marks.Mark;
 import dev.vmckpt.qmp.Qmp;
 import dev.vmckpt.qmp.QmpErrorException;
 import dev.vmckpt.qmp.QmpException;

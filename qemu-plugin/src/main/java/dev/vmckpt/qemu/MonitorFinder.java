@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 
 /** Finds the monitors of a process. */
 final class MonitorFinder {
@@ -43,6 +44,12 @@ final class MonitorFinder {
     return isQemu(arguments)
         ? MonitorPlaces.of(arguments, directory(pid), fd -> UnixSockets.listeningAt(pid, fd))
         : List.of();
+  }
+
+  /** The file that the first serial console of a process goes to, if it is a QEMU's. */
+  static Optional<Path> serialFile(int pid) {
+    List<String> arguments = commandLine(pid);
+    return isQemu(arguments) ? SerialFile.of(arguments, directory(pid)) : Optional.empty();
   }
 
   private static boolean isQemu(List<String> arguments) {

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.qemu;
 
+import dev.vmckpt.qemu.disks.Backups;
+import dev.vmckpt.qemu.disks.Leftovers;
 import dev.vmckpt.qemu.machine.MachineRecorder;
+import dev.vmckpt.qemu.marks.Mark;
 import dev.vmckpt.qmp.QmpException;
 import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.DetachContext;
 import dev.vmckpt.spi.DiskKeeper;
+import dev.vmckpt.spi.FileCloner;
 import dev.vmckpt.spi.Visit;
 import dev.vmckpt.spi.VisitContext;
 import dev.vmckpt.spi.error.FailureException;
@@ -38,14 +42,17 @@ final class MonitorVisit implements Visit {
   private final Monitor monitor;
   private final String link;
   private final Runnable closed;
-  private final @Nullable MachineRecorder machine;
+  private final int pid;
+  private final FileCloner cloner;
+  private @Nullable Backups backups;
+  private @Nullable MachineRecorder machine;
 
-  private MonitorVisit(
-      Monitor monitor, String link, Runnable closed, @Nullable MachineRecorder machine) {
+  private MonitorVisit(VisitContext context, Monitor monitor, String link, Runnable closed) {
     this.monitor = monitor;
+    pid = context.pid();
+    cloner = context.cloner();
     this.link = link;
     this.closed = closed;
-    this.machine = machine;
   }
 
   /**
@@ -69,7 +76,7 @@ final class MonitorVisit implements Visit {
     for (SocketAddress place : MonitorFinder.of(context.pid(), wish)) {
       try {
         MonitorVisit visit = take(context, place, closed);
-        return Optional.of(machine ? visit.withMachine(context.pid()) : visit);
+        return Optional.of(machine ? visit.withMachine() : visit);
       } catch (QmpException | SyscallException | FailureException e) {
         reasons.add(e.getMessage() + "");
       }
@@ -100,18 +107,17 @@ final class MonitorVisit implements Visit {
   }
 
   /** Asks for what can be asked while the guest runs. Whatever goes wrong closes this. */
-  private MonitorVisit withMachine(int pid) {
-    boolean prepared = false;
+  private MonitorVisit withMachine() {
+    MachineRecorder recorder = new MachineRecorder(pid);
     try {
-      MachineRecorder recorder = new MachineRecorder(pid);
       List<Refusal> obstacles = recorder.prepare(monitor.qmp());
       if (!obstacles.isEmpty()) {
         throw new RefusedException(MachineRecorder.KEEPING, obstacles);
       }
-      prepared = true;
-      return new MonitorVisit(monitor, link, closed, recorder);
+      machine = recorder;
+      return this;
     } finally {
-      if (!prepared) {
+      if (machine == null) {
         close();
       }
     }
@@ -129,7 +135,7 @@ final class MonitorVisit implements Visit {
         if (after.size() == 1) {
           goOnForTheDead(monitor, context);
           taken = true;
-          return new MonitorVisit(monitor, after.iterator().next(), closed, null);
+          return new MonitorVisit(context, monitor, after.iterator().next(), closed);
         }
         if (attempt == ATTEMPTS) {
           throw new FailureException(
@@ -166,6 +172,9 @@ final class MonitorVisit implements Visit {
       }
       mark.tryRemove(monitor.qmp());
     }
+    if (!Leftovers.undo(monitor.qmp()).isEmpty()) {
+      context.note("what a vmckpt that died had begun with the disks was undone first");
+    }
   }
 
   Monitor monitor() {
@@ -174,9 +183,10 @@ final class MonitorVisit implements Visit {
 
   /** Keeps the machine of a stopped guest in the folder of its snapshot, if that is wished. */
   void keepMachine(DetachContext context, boolean ranBefore) {
-    if (machine != null) {
-      machine.requireKnownUse(context::lodger);
-      machine.record(monitor.qmp(), context.folder(), ranBefore);
+    MachineRecorder recorder = machine;
+    if (recorder != null) {
+      recorder.requireKnownUse(context::lodger);
+      recorder.record(monitor.qmp(), context.folder(), ranBefore);
     }
   }
 
@@ -185,14 +195,34 @@ final class MonitorVisit implements Visit {
     return !link.isEmpty() && resource.link().equals(link);
   }
 
+  /** QEMU itself, as soon as anybody asks; a graph that it does not tell has no keeper. */
   @Override
   public List<DiskKeeper> keepers() {
-    return List.of();
+    Backups made = backups;
+    if (made == null) {
+      try {
+        made = new Backups(monitor.qmp(), pid, cloner);
+      } catch (QmpException e) {
+        return List.of();
+      }
+      backups = made;
+    }
+    return List.of(made);
+  }
+
+  /** What keeps disks; null if nobody asked. */
+  @Nullable Backups backups() {
+    return backups;
   }
 
   @Override
   public void close() {
     closed.run();
-    monitor.close();
+    try (monitor) {
+      Backups made = backups;
+      if (made != null) {
+        made.close();
+      }
+    }
   }
 }

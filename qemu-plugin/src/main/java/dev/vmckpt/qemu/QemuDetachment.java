@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.qemu;
 
+import dev.vmckpt.qemu.disks.Backups;
 import dev.vmckpt.qmp.EventQueue;
 import dev.vmckpt.qmp.QmpClosedException;
 import dev.vmckpt.qmp.QmpEvent;
@@ -21,13 +22,17 @@ import org.jspecify.annotations.Nullable;
 /** A guest that its monitor keeps stopped, by us or by whoever did before. */
 final class QemuDetachment implements Detachment {
   private final List<DescriptorResource> claimed;
-  private final @Nullable Monitor monitor;
+  private final @Nullable MonitorVisit visit;
+  private final Keepsakes keepsakes;
   private boolean stopped;
+  private boolean recorded;
   private @Nullable EventQueue events;
 
-  private QemuDetachment(List<DescriptorResource> claimed, @Nullable Monitor monitor) {
+  private QemuDetachment(
+      List<DescriptorResource> claimed, @Nullable MonitorVisit visit, Keepsakes keepsakes) {
     this.claimed = claimed;
-    this.monitor = monitor;
+    this.keepsakes = keepsakes;
+    this.visit = visit;
   }
 
   /**
@@ -40,7 +45,8 @@ final class QemuDetachment implements Detachment {
    */
   static QemuDetachment begin(
       List<DescriptorResource> claimed, @Nullable MonitorVisit visit, DetachContext context) {
-    QemuDetachment detachment = new QemuDetachment(claimed, visit == null ? null : visit.monitor());
+    QemuDetachment detachment =
+        new QemuDetachment(claimed, visit, new Keepsakes(context.pid(), context.folder()));
     if (visit != null) {
       detachment.doing(
           "the guest could not be stopped by its monitor; --qmp none does without it: ",
@@ -76,7 +82,7 @@ final class QemuDetachment implements Detachment {
 
   @Override
   public boolean guestRests() {
-    return monitor != null;
+    return visit != null;
   }
 
   @Override
@@ -92,7 +98,9 @@ final class QemuDetachment implements Detachment {
   @Override
   public List<Recorded> record(RecordContext context) {
     List<Recorded> all = new ArrayList<>();
-    String mark = monitor == null ? "" : monitor.mark().name();
+    recorded = true;
+    keepsakes.mark();
+    String mark = visit == null ? "" : visit.monitor().mark().name();
     for (DescriptorResource connection : claimed) {
       int flags = context.infoNow(connection).flags();
       JsonTree state = new JsonTree(new MonitorImage(stopped, mark));
@@ -104,9 +112,11 @@ final class QemuDetachment implements Detachment {
   @Override
   public void resume() {
     EventQueue heard = events;
-    if (monitor == null || heard == null) {
+    if (visit == null || heard == null) {
       return;
     }
+    Monitor monitor = visit.monitor();
+    Backups disks = visit.backups();
     String spoilt = "";
     try (heard) {
       if (wentOn(monitor, heard)) {
@@ -116,9 +126,18 @@ final class QemuDetachment implements Detachment {
       spoilt =
           "it is not known whether the guest stood still while it was being saved: " + words(e);
     }
+    if (disks != null) {
+      spoilt = begin(disks, spoilt);
+    }
     try {
       if (stopped) {
         monitor.goOn();
+      }
+      if (disks != null) {
+        disks.release();
+      }
+      if (recorded) {
+        keepsakes.ask(monitor.qmp());
       }
     } catch (QmpClosedException ended) {
       // With the target gone there is nobody to go on.
@@ -131,7 +150,25 @@ final class QemuDetachment implements Detachment {
     }
   }
 
-  private static String words(QmpException e) {
+  /**
+   * Begins to keep disks: this is still the instant of the pause.
+   *
+   * @return why nothing comes of it
+   */
+  private String begin(Backups disks, String spoilt) {
+    try {
+      if (recorded && spoilt.isEmpty()) {
+        disks.begin();
+      } else {
+        disks.giveUp();
+      }
+      return spoilt;
+    } catch (FailureException e) {
+      return words(e);
+    }
+  }
+
+  private static String words(RuntimeException e) {
     return String.valueOf(e.getMessage());
   }
 
@@ -147,6 +184,7 @@ final class QemuDetachment implements Detachment {
 
   @Override
   public long finish() {
+    keepsakes.keep();
     return 0;
   }
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.host;
 
+import dev.vmckpt.spi.DiskKeeper;
 import dev.vmckpt.spi.FileCloner;
 import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
 
 /** The copy of one file within the folder of a snapshot; all descriptions of the file share it. */
 final class DiskCopy {
@@ -16,6 +18,7 @@ final class DiskCopy {
   private final Path to;
   private int holders;
   private boolean made;
+  private DiskKeeper.@Nullable Kept keeping;
 
   /**
    * @param number unique in this snapshot
@@ -48,13 +51,29 @@ final class DiskCopy {
     return holders;
   }
 
+  /** Somebody else makes it, while the target goes on. */
+  void isKeptBy(DiskKeeper.Kept kept) {
+    keeping = kept;
+  }
+
   /** Makes the copy, the first time; returns how many bytes had to be copied. */
   long make(FileCloner cloner) {
-    if (made) {
+    if (made || keeping != null) {
       return 0;
     }
     made = true;
     return cloner.copy(from, to);
+  }
+
+  /**
+   * Waits until it is whole.
+   *
+   * @throws dev.vmckpt.spi.error.FailureException if whoever makes it could not
+   */
+  void await() {
+    if (keeping != null) {
+      keeping.await();
+    }
   }
 
   /**

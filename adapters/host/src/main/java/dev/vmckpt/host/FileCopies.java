@@ -3,7 +3,7 @@ package dev.vmckpt.host;
 
 import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.DetachContext;
-import dev.vmckpt.spi.FileCloner;
+import dev.vmckpt.spi.DiskKeeper;
 import dev.vmckpt.spi.error.FailureException;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
@@ -15,6 +15,7 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** The copies a snapshot keeps of files: planned and announced before the pause. */
 final class FileCopies {
@@ -40,37 +41,28 @@ final class FileCopies {
 
   /**
    * Does before the pause whatever can be done then: makes the folder, writes out what a reflink
-   * would have to wait for, says what must be copied, and gives up if there is no room for it.
+   * would have to wait for, asks whoever can keep a disk without a pause, says what must be copied,
+   * and gives up if there is no room for it.
    */
   void prepare() {
     if (copies.isEmpty()) {
       return;
     }
-    FileCloner cloner = context.cloner();
     Path folder = context.folder().resolve(DiskCopy.FOLDER);
     try {
       makeFolder(folder);
       FileStore store = Files.getFileStore(folder);
       FileId home = FileId.tryOf(folder);
       long toCopy = 0;
-      for (DescriptorResource resource : resources) {
-        Path source = Path.of(resource.procPath());
-        if (cloner.canReflink(source, folder)) {
+      for (int i = 0; i < copies.size(); i++) {
+        Path source = Path.of(resources.get(i).procPath());
+        if (context.cloner().canReflink(source, folder)) {
           flush(source);
           continue;
         }
-        long bytes = cloner.dataBytes(source);
+        long bytes = context.cloner().dataBytes(source);
         toCopy += bytes;
-        boolean same = home != null && home.device() == resource.stat().device();
-        context.announce(
-            "disk "
-                + resource.link()
-                + ": "
-                + ByteText.of(bytes)
-                + " will be copied inside the pause: "
-                + (same
-                    ? store.type() + " cannot share blocks"
-                    : "the snapshot lies on another file system"));
+        announce(copies.get(i), resources.get(i), bytes, store, home);
       }
       if (toCopy > store.getUsableSpace()) {
         throw new FailureException(
@@ -85,6 +77,33 @@ final class FileCopies {
     } catch (IOException e) {
       throw new FailureException("The copies of disks cannot be prepared in " + folder, e);
     }
+  }
+
+  /** Finds who copies a file that cannot be shared, and says so. */
+  private void announce(
+      DiskCopy copy,
+      DescriptorResource resource,
+      long bytes,
+      FileStore store,
+      @Nullable FileId home) {
+    String disk = "disk " + resource.link() + ": " + ByteText.of(bytes);
+    String reason =
+        home != null && home.device() == resource.stat().device()
+            ? store.type() + " cannot share blocks"
+            : "the snapshot lies on another file system";
+    for (DiskKeeper keeper : context.keepers()) {
+      if (!keeper.keeps(resource.stat())) {
+        continue;
+      }
+      try {
+        copy.isKeptBy(keeper.keep(resource.stat(), copy.to()));
+        context.announce(disk + " will be copied by the target itself, while it runs");
+        return;
+      } catch (FailureException e) {
+        reason += "; " + e.getMessage();
+      }
+    }
+    context.announce(disk + " will be copied inside the pause: " + reason);
   }
 
   private static void makeFolder(Path folder) throws IOException {
@@ -103,6 +122,29 @@ final class FileCopies {
       channel.force(false);
     } catch (IOException e) {
       // It is only sooner; whatever is wrong with the file shows when it is copied.
+    }
+  }
+
+  /**
+   * Waits until every copy is whole.
+   *
+   * @throws FailureException if one could not be made; the others are waited for all the same
+   */
+  void await() {
+    FailureException failure = null;
+    for (DiskCopy copy : copies) {
+      try {
+        copy.await();
+      } catch (FailureException e) {
+        if (failure == null) {
+          failure = e;
+        } else {
+          failure.addSuppressed(e);
+        }
+      }
+    }
+    if (failure != null) {
+      throw failure;
     }
   }
 

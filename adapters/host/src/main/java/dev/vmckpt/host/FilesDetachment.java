@@ -114,6 +114,7 @@ final class FilesDetachment implements Detachment {
 
   @Override
   public long finish() {
+    copies.await();
     return copies.bytes();
   }
 }

@@ -2,6 +2,7 @@
 package dev.vmckpt.spi;
 
 import java.nio.file.Path;
+import java.util.List;
 
 /** Copies files: by sharing their blocks where the file system can (FICLONE), else sparsely. */
 public interface FileCloner {
@@ -21,4 +22,12 @@ public interface FileCloner {
 
   /** The bytes a sparse copy of {@code file} would have to copy: its length without holes. */
   long dataBytes(Path file);
+
+  /**
+   * Where {@code file} holds data, in order: all else are holes, which read as zeros. A file system
+   * that knows no holes has one range.
+   *
+   * @param file may be a {@code /proc/PID/fd/N}
+   */
+  List<FileRange> dataRanges(Path file);
 }

@@ -9,6 +9,8 @@ import java.util.Map;
 public interface VisitContext {
   int pid();
 
+  FileCloner cloner();
+
   /** What the user wishes of this snapshot, by the words of adapters. */
   Map<String, String> options();
 

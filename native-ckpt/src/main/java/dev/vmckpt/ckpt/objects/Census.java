@@ -35,7 +35,9 @@ import org.jspecify.annotations.Nullable;
  * microseconds.
  */
 public final class Census implements AutoCloseable {
-  private static final String EVENT_COUNTER = "anon_inode:[eventfd]";
+  /** What a descriptor of an event counter (eventfd(2)) points to. */
+  public static final String EVENT_COUNTER = "anon_inode:[eventfd]";
+
   private static final long SAME = 0;
   private static final long LESS = 1;
   private static final long GREATER = 2;

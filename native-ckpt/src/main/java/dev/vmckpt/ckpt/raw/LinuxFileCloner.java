@@ -2,12 +2,15 @@
 package dev.vmckpt.ckpt.raw;
 
 import dev.vmckpt.spi.FileCloner;
+import dev.vmckpt.spi.FileRange;
 import dev.vmckpt.spi.error.Errno;
 import dev.vmckpt.spi.error.FailureException;
 import dev.vmckpt.spi.error.SyscallException;
 import dev.vmckpt.spi.remote.Nr;
 import java.lang.ref.Reference;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * Copies files by FICLONE, else extent by extent.
@@ -218,18 +221,27 @@ public final class LinuxFileCloner implements FileCloner {
 
   @Override
   public synchronized long dataBytes(Path file) {
+    long bytes = 0;
+    for (FileRange range : dataRanges(file)) {
+      bytes += range.end() - range.start();
+    }
+    return bytes;
+  }
+
+  @Override
+  public synchronized List<FileRange> dataRanges(Path file) {
     String name = file.toString();
+    List<FileRange> ranges = new ArrayList<>();
     try (Descriptor in = open(name)) {
       long length = length(in, name);
-      long bytes = 0;
       long start = nextData(in, 0, length, name);
       while (start < length) {
         long end = nextHole(in, start, length, name);
-        bytes += end - start;
+        ranges.add(new FileRange(start, end));
         start = nextData(in, end, length, name);
       }
-      return bytes;
     }
+    return ranges;
   }
 
   private static long length(Descriptor in, String name) {

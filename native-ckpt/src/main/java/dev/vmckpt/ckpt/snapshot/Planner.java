@@ -145,11 +145,11 @@ final class Planner {
   }
 
   /**
-   * The plan of a process that we have stopped ourselves.
+   * The plan of a process in which we are at work: it may be stopped by us, and hold a lodger.
    *
    * @param lodger a task of ours in it, which is no part of it
    */
-  Plan planFrozen(int pid, Set<String> drops, @Nullable Lodger lodger) {
+  Plan planBeside(int pid, Set<String> drops, @Nullable Lodger lodger) {
     Plan plan = plan(pid, drops, lodger);
     List<Refusal> refusals = new ArrayList<>();
     for (Refusal refusal : plan.refusals()) {

@@ -80,7 +80,7 @@ public final class SnapshotEngine {
    * @throws RefusedException if it holds something nobody carries; nothing was touched then
    */
   public Captured take(SnapshotRequest request, ProgressListener progress) {
-    try (Visits visits = Visits.make(adapters, request)) {
+    try (Visits visits = Visits.make(adapters, request, cloner)) {
       return take(request, visits, progress);
     }
   }
@@ -113,7 +113,7 @@ public final class SnapshotEngine {
       ProgressListener progress,
       boolean last) {
     Plan plan = planned;
-    Plan replanned = null;
+    List<Plan> replanned = new ArrayList<>();
     List<Detached> detached = new ArrayList<>();
     List<String> notes = new ArrayList<>(visits.notes());
     for (Plan.Child ended : plan.children()) {
@@ -134,7 +134,14 @@ public final class SnapshotEngine {
       Recording recording;
       ForkedChild child = null;
       try {
-        detach(plan, new Context(lodging, request, visits, progress), detached);
+        DetachContext context = new Context(lodging, request, visits, progress);
+        detach(plan, context, adapter -> !adapter.last(), detached);
+        if (!holds(plan, lodging)) {
+          // What was prepared may have made the target map or start something.
+          plan = planAgain(plan, lodging, request, replanned);
+          recorder = new Recorder(plan, lodging, request, cloner, notes);
+        }
+        detach(plan, context, Adapter::last, detached);
         long start;
         String created;
         // Seized and not stopped: the pause begins with the first interrupt.
@@ -145,8 +152,7 @@ public final class SnapshotEngine {
           freeze.stop();
           recorder.settle(freeze, detached, last);
           if (last) {
-            replanned = planInPause(plan, lodging, request);
-            plan = replanned;
+            plan = planAgain(plan, lodging, request, replanned);
             recorder = new Recorder(plan, lodging, request, cloner, notes);
           }
           try {
@@ -196,28 +202,33 @@ public final class SnapshotEngine {
       throw new FailureException(
           "the snapshot cannot be written to " + request.folder() + ": " + e.getMessage(), e);
     } finally {
-      if (replanned != null) {
-        replanned.close();
-      }
+      replanned.forEach(Plan::close);
     }
   }
 
+  private static boolean holds(Plan plan, Lodging lodging) {
+    Set<Integer> closed = plan.census().closedSince(plan.pid());
+    return closed != null
+        && closed.isEmpty()
+        && Maps.of(plan.pid(), lodging.tryLodger()).equals(plan.maps());
+  }
+
   /**
-   * A target that never holds still long enough is planned while it is frozen: slower, and certain.
+   * Plans anew when all that adapters carry was prepared already. A target that never holds still
+   * long enough is planned so while it is frozen: slower, and certain.
+   *
+   * @param replanned is told of the plan, so that it is closed
+   * @throws PlanOutdatedException if what was prepared is of no use for it
    */
-  private Plan planInPause(Plan old, Lodging lodging, SnapshotRequest request) {
-    Plan plan = planner.planFrozen(request.pid(), request.drops(), lodging.tryLodger());
-    try {
-      refuse(plan);
-      Set<Integer> closed = old.census().closedSince(request.pid());
-      if (!plan.sameOwners(closed == null ? old : old.without(closed))) {
-        throw new PlanOutdatedException("its descriptors changed");
-      }
-      return plan;
-    } catch (RuntimeException e) {
-      plan.close();
-      throw e;
+  private Plan planAgain(Plan old, Lodging lodging, SnapshotRequest request, List<Plan> replanned) {
+    Plan plan = planner.planBeside(request.pid(), request.drops(), lodging.tryLodger());
+    replanned.add(plan);
+    refuse(plan);
+    Set<Integer> closed = old.census().closedSince(request.pid());
+    if (!plan.sameOwners(closed == null ? old : old.without(closed))) {
+      throw new PlanOutdatedException("its descriptors changed");
     }
+    return plan;
   }
 
   /** Ends the lodger, and lets the target take the exit status of all tasks we made in it. */
@@ -242,8 +253,12 @@ public final class SnapshotEngine {
   /** An adapter whose connections are at rest. */
   record Detached(Adapter adapter, List<DescriptorResource> claimed, Detachment detachment) {}
 
-  private void detach(Plan plan, Context context, List<Detached> detached) {
+  private void detach(
+      Plan plan, DetachContext context, Predicate<Adapter> which, List<Detached> detached) {
     for (Adapter adapter : adapters.ordered()) {
+      if (!which.test(adapter)) {
+        continue;
+      }
       List<DescriptorResource> claimed = claimed(plan, adapter);
       Detachment detachment = adapter.detach(claimed, context);
       detached.add(new Detached(adapter, claimed, detachment));

@@ -5,6 +5,7 @@ import dev.vmckpt.ckpt.SnapshotRequest;
 import dev.vmckpt.ckpt.guard.GuardedSocket;
 import dev.vmckpt.spi.Adapter;
 import dev.vmckpt.spi.DiskKeeper;
+import dev.vmckpt.spi.FileCloner;
 import dev.vmckpt.spi.GuardedChannel;
 import dev.vmckpt.spi.Visit;
 import dev.vmckpt.spi.VisitContext;
@@ -22,11 +23,11 @@ final class Visits implements AutoCloseable {
   private Visits() {}
 
   /** Lets all adapters meet the outside of the target. */
-  static Visits make(AdapterSet adapters, SnapshotRequest request) {
+  static Visits make(AdapterSet adapters, SnapshotRequest request, FileCloner cloner) {
     Visits visits = new Visits();
     try {
       for (Adapter adapter : adapters.ordered()) {
-        adapter.visit(visits.new Context(request)).ifPresent(visits.open::add);
+        adapter.visit(visits.new Context(request, cloner)).ifPresent(visits.open::add);
       }
       return visits;
     } catch (RuntimeException e) {
@@ -70,9 +71,16 @@ final class Visits implements AutoCloseable {
 
   private final class Context implements VisitContext {
     private final SnapshotRequest request;
+    private final FileCloner cloner;
 
-    Context(SnapshotRequest request) {
+    Context(SnapshotRequest request, FileCloner cloner) {
       this.request = request;
+      this.cloner = cloner;
+    }
+
+    @Override
+    public FileCloner cloner() {
+      return cloner;
     }
 
     @Override
