@@ -23,7 +23,7 @@ class SuddenDeathOfQemuTest extends SuddenDeath {
   }
 
   private void kill(int kills) throws Exception {
-    try (Qemu guest = Qemu.linux(folder, 128)) {
+    try (Qemu guest = Qemu.linux(folder, 256)) {
       guest.awaitMore(3);
       killSnapshots(new Monitored(guest), kills);
     }
