@@ -19,7 +19,7 @@ cp "$worker" "$tree/guest-worker"
 cp "$init" "$tree/init"
 chmod 755 "$tree/init" "$tree/guest-worker"
 
-for module in virtio_pci virtio_blk virtio_net virtio_console virtio-rng virtio_balloon virtio_scsi; do
+for module in virtio_pci virtio_blk virtio_net virtio_console virtio-rng virtio_balloon virtio_scsi ext4; do
     order="$tree/modules/$module.order"
     : >"$order"
     # A module that is built in prints "builtin NAME"; only "insmod PATH" lines are files.

@@ -13,19 +13,21 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.TimeUnit;
 
 /** A file system of a test's own: an empty folder on it, unmounted and removed at the end. */
-final class TestFileSystem implements AutoCloseable {
+public final class TestFileSystem implements AutoCloseable {
   /** What there is. */
-  enum Type {
+  public enum Type {
     /** Whatever /tmp lies on. */
     TMP,
+    EXT4,
     XFS,
     BTRFS,
     TMPFS;
 
-    boolean sharesBlocks() {
+    public boolean sharesBlocks() {
       return this == XFS || this == BTRFS;
     }
   }
@@ -44,6 +46,15 @@ final class TestFileSystem implements AutoCloseable {
   }
 
   static TestFileSystem of(Type type) {
+    return of(type, IMAGE_BYTES);
+  }
+
+  /**
+   * One of some size; what nobody writes to takes nothing.
+   *
+   * @param bytes of its image, if it has one
+   */
+  public static TestFileSystem of(Type type, long bytes) {
     if (type != Type.TMP) {
       assumeTrue(
           Sys.tryCall(GETUID, 0, 0, 0) == 0, "only root may mount the file system of this test");
@@ -56,7 +67,7 @@ final class TestFileSystem implements AutoCloseable {
       Path mount = Files.createDirectory(base.resolve("mount"));
       TestFileSystem made = new TestFileSystem(base, mount, true);
       try {
-        made.mount(type);
+        made.mount(type, bytes);
       } catch (IOException | RuntimeException | AssertionError e) {
         made.removeBase();
         throw e;
@@ -67,16 +78,16 @@ final class TestFileSystem implements AutoCloseable {
     }
   }
 
-  private void mount(Type type) throws IOException {
+  private void mount(Type type, long bytes) throws IOException {
     if (type == Type.TMPFS) {
       run("mount", "-t", "tmpfs", "-o", "size=64m", "none", folder.toString());
       return;
     }
     Path image = base.resolve("image");
     try (RandomAccessFile file = new RandomAccessFile(image.toFile(), "rw")) {
-      file.setLength(IMAGE_BYTES);
+      file.setLength(bytes);
     }
-    String mkfs = type == Type.XFS ? "mkfs.xfs" : "mkfs.btrfs";
+    String mkfs = "mkfs." + type.name().toLowerCase(Locale.ROOT);
     assumeTrue(
         Files.exists(Path.of("/usr/sbin", mkfs)) || Files.exists(Path.of("/sbin", mkfs)),
         mkfs + " is not installed");
@@ -84,7 +95,7 @@ final class TestFileSystem implements AutoCloseable {
     run("mount", "-o", "loop", image.toString(), folder.toString());
   }
 
-  Path folder() {
+  public Path folder() {
     return folder;
   }
 

@@ -53,6 +53,9 @@ abstract class SuddenDeath {
     int pid();
 
     void awaitMore(int lines);
+
+    /** Waits until whatever a killed vmckpt had begun in it is undone. */
+    default void awaitUndone() {}
   }
 
   /** A process that writes lines. */
@@ -96,6 +99,7 @@ abstract class SuddenDeath {
       boolean late = !run.isAlive();
       kill(run, i);
       Health.awaitUntouched(victim.pid());
+      victim.awaitUndone();
       victim.awaitMore(2);
       killed += late ? 0 : 1;
       count(

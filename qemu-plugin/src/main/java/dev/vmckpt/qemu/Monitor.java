@@ -27,6 +27,8 @@ final class Monitor implements AutoCloseable {
   private final GuardedChannel channel;
   private final Qmp qmp;
   private final Mark mark = Mark.own();
+  private boolean stopped;
+  private String undo = "";
 
   private Monitor(Supplier<? extends GuardedChannel> connect, GuardedChannel channel, Qmp qmp) {
     this.connect = connect;
@@ -72,7 +74,8 @@ final class Monitor implements AutoCloseable {
 
   /** Stops the guest: its disks are written out, its clock stands still. */
   void stop() {
-    channel.setLastWords(mark.lastWords(), mark.name());
+    stopped = true;
+    arm();
     try {
       mark.set(qmp);
     } catch (QmpErrorException e) {
@@ -100,7 +103,29 @@ final class Monitor implements AutoCloseable {
         throw e;
       }
     }
-    channel.setLastWords("", "");
+    stopped = false;
+    arm();
+  }
+
+  /**
+   * Tells what undoes all that was begun beside stopping the guest.
+   *
+   * @param commands in a line; said more than once, as a job does not end at once. Empty for none
+   */
+  void setUndo(String commands) {
+    undo = commands;
+    arm();
+  }
+
+  private void arm() {
+    String words = stopped ? mark.lastWords() : "";
+    if (undo.isEmpty()) {
+      channel.setLastWords(words, mark.name(), false);
+    } else {
+      String end = mark.name() + "u";
+      String last = "{\"execute\":\"query-status\",\"id\":\"" + end + "\"}";
+      channel.setLastWords(words + " " + undo + " " + last, end, true);
+    }
   }
 
   private static void goOn(Qmp qmp, Mark mark) {

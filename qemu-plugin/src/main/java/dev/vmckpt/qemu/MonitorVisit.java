@@ -201,7 +201,7 @@ final class MonitorVisit implements Visit {
     Backups made = backups;
     if (made == null) {
       try {
-        made = new Backups(monitor.qmp(), pid, cloner);
+        made = new Backups(monitor.qmp(), pid, cloner, monitor::setUndo);
       } catch (QmpException e) {
         return List.of();
       }

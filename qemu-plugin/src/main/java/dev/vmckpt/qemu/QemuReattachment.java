@@ -60,7 +60,7 @@ final class QemuReattachment implements Reattachment {
     husk.call("close", subject, Nr.CLOSE, ours.number());
     if (image.stopped()) {
       Mark mark = new Mark(image.mark());
-      channel.setLastWords(mark.lastWords(), mark.name());
+      channel.setLastWords(mark.lastWords(), mark.name(), false);
     }
     end = Qmp.resume(channel, QmpOptions.DEFAULT.withTimeout(PATIENCE));
     return new Reattached(theirs);

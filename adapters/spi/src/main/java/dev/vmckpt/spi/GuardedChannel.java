@@ -13,8 +13,10 @@ public interface GuardedChannel extends ByteChannel {
    *
    * @param line one line of text, without its end; empty for nothing
    * @param until the guard waits for a line that contains this before it hangs up
+   * @param thrice whether to say it three times, with seconds in between: for what the other end
+   *     does in several steps
    */
-  void setLastWords(String line, String until);
+  void setLastWords(String line, String until, boolean thrice);
 
   /** Closes it; nothing is said any more. */
   @Override

@@ -20,22 +20,23 @@ import java.time.Duration;
  * there from the beginning, as a process cannot be started after one's death.
  */
 public final class GuardedSocket extends FdChannel implements GuardedChannel {
-  /**
-   * What the guard does; nothing but what a shell can do by itself. 3 is the pipe, 4 the socket.
-   */
+  /** What the guard does; all but the sleep a shell does by itself. 3 is the pipe, 4 the socket. */
   private static final String SCRIPT =
       """
       exec </dev/null >/dev/null 2>&1
       words=
-      until=
-      while IFS= read -r next_words <&3 && IFS= read -r next_until <&3; do
-        words=$next_words
-        until=$next_until
+      while IFS= read -r a <&3 && IFS= read -r b <&3 && IFS= read -r c <&3; do
+        words=$a
+        until=$b
+        waits=$c
       done
       [ -n "$words" ] || exit 0
-      printf '%s\\n' "$words" >&4
-      while IFS= read -r line <&4; do
-        case $line in *"$until"*) exit 0 ;; esac
+      for wait in $waits; do
+        printf '%s\\n' "$words" >&4
+        while IFS= read -r line <&4; do
+          case $line in *"$until"*) break ;; esac
+        done
+        [ "$wait" = 0 ] || sleep "$wait"
       done
       """;
 
@@ -122,13 +123,14 @@ public final class GuardedSocket extends FdChannel implements GuardedChannel {
   }
 
   @Override
-  public void setLastWords(String line, String until) {
+  public void setLastWords(String line, String until, boolean thrice) {
     if (line.indexOf('\n') >= 0 || until.indexOf('\n') >= 0) {
       throw new IllegalArgumentException("more than one line");
     }
-    byte[] both = (line + "\n" + until + "\n").getBytes(StandardCharsets.UTF_8);
-    NativeBuffer from = NativeBuffer.ofBytes(both);
-    Sys.check("write", "the guard", FileCalls.tryWrite(pipe.number(), from, both.length));
+    String waits = thrice ? "1 2 0" : "0";
+    byte[] all = (line + "\n" + until + "\n" + waits + "\n").getBytes(StandardCharsets.UTF_8);
+    NativeBuffer from = NativeBuffer.ofBytes(all);
+    Sys.check("write", "the guard", FileCalls.tryWrite(pipe.number(), from, all.length));
   }
 
   /** Nothing is said any more: not even what {@link #setLastWords} had asked for. */
@@ -137,7 +139,7 @@ public final class GuardedSocket extends FdChannel implements GuardedChannel {
     if (open) {
       open = false;
       try {
-        setLastWords("", "");
+        setLastWords("", "", false);
       } finally {
         super.close();
         pipe.close();

@@ -3,6 +3,7 @@ package dev.vmckpt.qemu.disks;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.vmckpt.qemu.marks.PartName;
 import dev.vmckpt.qmp.Pending;
@@ -23,6 +24,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -118,6 +120,22 @@ final class Backup implements DiskKeeper.Kept {
     } catch (IOException e) {
       throw new FailureException(disk() + " cannot be copied to " + to + ": " + words(e), e);
     }
+  }
+
+  /** The commands that end it and take away all it has in QEMU; those that find nothing fail. */
+  String undoing() {
+    return command("job-cancel", args -> args.put("id", name.job()))
+        + command("job-dismiss", args -> args.put("id", name.job()))
+        + command("blockdev-del", args -> args.put("node-name", name.target()))
+        + command("blockdev-del", args -> args.put("node-name", name.file()))
+        + command("blockdev-del", args -> args.put("node-name", name.map()))
+        + command("block-dirty-bitmap-remove", this::bitmap);
+  }
+
+  private static String command(String word, Consumer<ObjectNode> arguments) {
+    ObjectNode command = JsonNodeFactory.instance.objectNode().put("execute", word);
+    arguments.accept(command.putObject("arguments"));
+    return command + " ";
   }
 
   private ObjectNode bitmap(ObjectNode args) {

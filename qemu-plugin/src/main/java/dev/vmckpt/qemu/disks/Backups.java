@@ -23,6 +23,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
 
@@ -52,6 +53,7 @@ public final class Backups implements DiskKeeper, AutoCloseable {
   private final List<Backup> planned = new CopyOnWriteArrayList<>();
   private final Subscription events;
   private final IntFunction<PartName> names;
+  private final Consumer<String> undo;
 
   /**
    * Looks at what a QEMU has.
@@ -61,7 +63,16 @@ public final class Backups implements DiskKeeper, AutoCloseable {
    * @throws QmpException if it does not answer
    */
   public Backups(Qmp qmp, int pid, FileCloner cloner) {
-    this(qmp, pid, cloner, PartName::own);
+    this(qmp, pid, cloner, undo -> {});
+  }
+
+  /**
+   * The same with somebody who can undo it.
+   *
+   * @param undo is told before anything is begun in QEMU which commands undo all of it, in a line
+   */
+  public Backups(Qmp qmp, int pid, FileCloner cloner, Consumer<String> undo) {
+    this(qmp, pid, cloner, undo, PartName::own);
   }
 
   /**
@@ -69,8 +80,9 @@ public final class Backups implements DiskKeeper, AutoCloseable {
    *
    * @param names of a number that is unique in this process
    */
-  Backups(Qmp qmp, int pid, FileCloner cloner, IntFunction<PartName> names) {
+  Backups(Qmp qmp, int pid, FileCloner cloner, Consumer<String> undo, IntFunction<PartName> names) {
     this.qmp = qmp;
+    this.undo = undo;
     this.names = names;
     this.pid = pid;
     this.cloner = cloner;
@@ -132,6 +144,8 @@ public final class Backups implements DiskKeeper, AutoCloseable {
     PartName name = names.apply(NEXT.incrementAndGet());
     Backup backup = new Backup(qmp, name, node, from, to.toAbsolutePath(), graph.grows(node));
     boolean fit = false;
+    planned.add(backup);
+    tellUndo();
     try {
       backup.tryOut(pid);
       backup.copyAhead(cloner);
@@ -141,11 +155,20 @@ public final class Backups implements DiskKeeper, AutoCloseable {
     } finally {
       if (!fit) {
         undo(List.of(backup), null);
+        planned.remove(backup);
+        tellUndo();
         NewFile.tryDelete(to);
       }
     }
-    planned.add(backup);
     return backup;
+  }
+
+  private void tellUndo() {
+    StringBuilder commands = new StringBuilder();
+    for (Backup each : planned) {
+      commands.append(each.undoing());
+    }
+    undo.accept(commands.toString());
   }
 
   /** Whether anything is planned. */
@@ -235,6 +258,7 @@ public final class Backups implements DiskKeeper, AutoCloseable {
     if (!planned.isEmpty()) {
       undo(planned, null);
       planned.clear();
+      tellUndo();
     }
   }
 

@@ -152,7 +152,8 @@ class BackupsThatFailTest {
     try (RealQemu qemu = RealQemu.start(folder, drives)) {
       // Never closed, as if it had died.
       Backups abandoned =
-          new Backups(qemu.qmp(), qemu.pid(), new ZeroFinder(), BackupsThatFailTest::dead);
+          new Backups(
+              qemu.qmp(), qemu.pid(), new ZeroFinder(), undo -> {}, BackupsThatFailTest::dead);
       abandoned.keep(RealQemu.stat(raw), folder.resolve("kept-raw"));
       abandoned.begin();
       abandoned.keep(RealQemu.stat(top), folder.resolve("kept-top"));
