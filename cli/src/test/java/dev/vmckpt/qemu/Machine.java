@@ -56,8 +56,16 @@ final class Machine implements AutoCloseable {
   static Machine boot(Vmckpt vmckpt, Path folder, List<String> prefix, String... options) {
     Machine machine = new Machine(vmckpt, folder);
     machine.is(Detached.start(folder.resolve("machine.words"), command(folder, prefix, options)));
-    machine.awaitReady();
-    return machine;
+    boolean ready = false;
+    try {
+      machine.awaitReady();
+      ready = true;
+      return machine;
+    } finally {
+      if (!ready) {
+        machine.close();
+      }
+    }
   }
 
   /** One that was started otherwise. */

@@ -32,7 +32,7 @@ class WriterUnderLoadTest {
   @EnumSource(names = {"EXT4", "XFS", "BTRFS"})
   @Tag("long")
   void everySecondForAMinute(TestFileSystem.Type type) throws Exception {
-    check(type, ROOM, 60);
+    check(type, ROOM, Integer.getInteger("vmckpt.snapshots", 60));
   }
 
   @Test
