@@ -32,6 +32,7 @@ import picocli.CommandLine.Parameters;
       "Example:",
       "  vmckpt restore web",
       "  vmckpt restore web --foreground --reattach fd:1=/tmp/console.log",
+      "  vmckpt restore web --in-place --reattach libvirt=adopt",
       "  vmckpt restore web --on qemu --accel kvm --reattach netdev:n0=user"
     })
 final class RestoreCommand extends AbstractCommand {

@@ -45,7 +45,8 @@ class RoomsTest {
     for (JavaClass each : classes) {
       rooms.add(each.getPackageName().replaceAll("dev\\.vmckpt\\.(\\w+).*", "$1"));
     }
-    assertThat(rooms).contains("spi", "ckpt", "host", "qemu", "qmp", "kvm", "store", "cli");
+    assertThat(rooms)
+        .contains("spi", "ckpt", "host", "libvirt", "qemu", "qmp", "kvm", "store", "cli");
   }
 
   @Test
@@ -109,6 +110,18 @@ class RoomsTest {
         .should()
         .dependOnClassesThat()
         .resideInAPackage("com.sun.jna..")
+        .check(classes);
+  }
+
+  /** It calls by JNA itself; whoever uses it does not. */
+  @Test
+  void libvirtIsKnownInOneRoom() {
+    noClasses()
+        .that()
+        .resideOutsideOfPackage("dev.vmckpt.libvirt..")
+        .should()
+        .dependOnClassesThat()
+        .resideInAPackage("org.libvirt..")
         .check(classes);
   }
 

@@ -8,6 +8,9 @@ public interface Visit extends AutoCloseable {
   /** Those who can keep disks of the target; possibly none. */
   List<DiskKeeper> keepers();
 
+  /** Ways to a monitor that somebody else holds; possibly none. */
+  List<MonitorPassage> passages();
+
   /** Leaves the outside as it was found; called exactly once, whatever else failed. */
   @Override
   void close();

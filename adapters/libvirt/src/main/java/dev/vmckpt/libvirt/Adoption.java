@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.vmckpt.libvirt;
+
+import dev.vmckpt.spi.PreflightContext;
+import dev.vmckpt.spi.Recorded;
+import dev.vmckpt.spi.RestartedContext;
+import dev.vmckpt.spi.error.Refusal;
+import dev.vmckpt.spi.error.UsageException;
+import dev.vmckpt.spi.error.VmckptException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * Gives a restored domain back to libvirt: its state is put where the daemon looks when it starts,
+ * and the daemon is started anew. It then calls the monitor again, as it does after every update.
+ */
+final class Adoption {
+  private static final String KEY = "libvirt";
+  private static final String ADOPT = "adopt";
+  private static final long PATIENCE_NANOS = 60_000_000_000L;
+  private static final long POLL_NANOS = 100_000_000L;
+
+  private final DomainImage image;
+  private final RestartedContext context;
+
+  Adoption(DomainImage image, RestartedContext context) {
+    this.image = image;
+    this.context = context;
+  }
+
+  /**
+   * Whether the user wants it.
+   *
+   * @throws UsageException if something else is wanted of libvirt
+   */
+  static boolean isWished(Map<String, String> reattach) {
+    String wish = reattach.get(KEY);
+    if (wish != null && !wish.equals(ADOPT)) {
+      throw new UsageException("--reattach libvirt=" + wish + " is none: there is libvirt=adopt");
+    }
+    return wish != null;
+  }
+
+  /** What stands in the way of a restore. */
+  static List<Refusal> preflight(List<Recorded> recorded, PreflightContext context) {
+    List<Refusal> refusals = new ArrayList<>();
+    boolean adopt = isWished(context.reattach());
+    if (recorded.isEmpty()) {
+      if (adopt) {
+        refusals.add(
+            new Refusal(
+                "libvirt",
+                "the snapshot is none of a domain, so libvirt cannot know it",
+                "take it with 'vmckpt snapshot libvirt:NAME', or leave out --reattach libvirt=adopt"));
+      }
+      return refusals;
+    }
+    DomainImage image = DomainImage.of(recorded.get(0));
+    for (KeptFile file : image.files()) {
+      Path above = Path.of(file.path()).getParent();
+      if (file.kind() == KeptFile.Kind.FOLDER && above != null && !Files.isDirectory(above)) {
+        refusals.add(
+            new Refusal(
+                "libvirt",
+                "its folder " + above + " is not there, where domain " + image.name() + " listened",
+                "start its daemon once, or make the folder"));
+      }
+    }
+    if (adopt) {
+      refuse(image, refusals);
+    }
+    return refusals;
+  }
+
+  private static void refuse(DomainImage image, List<Refusal> refusals) {
+    try (Libvirt libvirt = Libvirt.connect(image.uri())) {
+      if (libvirt.runs(image.uuid())) {
+        refusals.add(
+            new Refusal(
+                "libvirt",
+                "domain " + image.name() + " runs there already",
+                "end it: virsh -c " + image.uri() + " destroy " + image.name()));
+      }
+    } catch (VmckptException e) {
+      refusals.add(
+          new Refusal(
+              "libvirt",
+              "domain " + image.name() + " cannot be given back: " + e.getMessage(),
+              "start the daemon, or leave out --reattach libvirt=adopt"));
+    }
+  }
+
+  /** Tells libvirt of the restored process, or the user that libvirt does not know it. */
+  void run(boolean wished) {
+    try {
+      for (KeptFile file : image.files()) {
+        if (file.kind() == KeptFile.Kind.SOCKET && Files.exists(Path.of(file.path()))) {
+          file.giveToOwner();
+        }
+      }
+      if (!wished) {
+        outside("", "");
+      } else if (context.pid() != image.pid()) {
+        outside(
+            ": its threads have other numbers than libvirt knows, as process number "
+                + image.pid()
+                + " was taken",
+            " when that number is free");
+      } else {
+        putBack();
+        adopt();
+      }
+    } catch (IOException e) {
+      outside(": what it keeps of the domain cannot be put back (" + e.getMessage() + ")", "");
+    }
+  }
+
+  private void outside(String why, String when) {
+    context.note(
+        "domain "
+            + image.name()
+            + " runs outside libvirt now, which takes it for shut off"
+            + why
+            + "; to give it back, end process "
+            + context.pid()
+            + " and restore it with --reattach libvirt=adopt"
+            + when);
+  }
+
+  private void putBack() throws IOException {
+    Path state = Path.of(image.statePath());
+    StateFile file = StateFile.parse(state, StateFile.restored(image.state()));
+    KeptFile like = KeptFile.of(state.resolveSibling("."), KeptFile.Kind.FOLDER, null);
+    write(file.pidFile(), image.pid() + "\n", like);
+    write(state, file.text(), like);
+  }
+
+  /** A file of the owner of its folder: the daemon's. */
+  private static void write(Path path, String text, KeptFile folder) throws IOException {
+    Files.writeString(path, text);
+    new KeptFile(path.toString(), KeptFile.Kind.FILE, folder.owner(), folder.group(), 0600, null)
+        .giveToOwner();
+  }
+
+  private void adopt() {
+    String why = Daemon.restart(Path.of(image.statePath()).resolveSibling("driver.pid"));
+    if (!why.isEmpty()) {
+      context.note(
+          "domain "
+              + image.name()
+              + " runs outside libvirt until its daemon is restarted, which takes it then: "
+              + why);
+      return;
+    }
+    long deadline = System.nanoTime() + PATIENCE_NANOS;
+    String last = "it does not say that it runs";
+    while (System.nanoTime() < deadline) {
+      try (Libvirt libvirt = Libvirt.connect(image.uri())) {
+        if (libvirt.runs(image.uuid())) {
+          context.note("domain " + image.name() + " is libvirt's again; its daemon was restarted");
+          return;
+        }
+      } catch (VmckptException e) {
+        last = e.getMessage() + "";
+      }
+      if (!Files.exists(Path.of("/proc/" + image.pid()))) {
+        last = "it has ended the process; its log says why";
+        break;
+      }
+      LockSupport.parkNanos(POLL_NANOS);
+    }
+    context.note("libvirt did not take domain " + image.name() + ": " + last);
+  }
+}
