@@ -88,7 +88,7 @@ final class Planner {
             area -> owner(area, census, drops));
     refusals.addAll(memory.refusals());
     refusals.addAll(census.refusals());
-    refusals.addAll(Surroundings.refusals(pid));
+    refusals.addAll(Surroundings.refusals(pid, maps, census.descriptors()));
     List<Owned> descriptors = new ArrayList<>();
     for (DescriptorResource resource : census.descriptors()) {
       Owned owned = own(resource, census, drops);
