@@ -49,7 +49,7 @@ record KeptFile(String path, Kind kind, int owner, int group, int mode, byte @Nu
       try (Stream<Path> all = Files.list(folder)) {
         for (Path each : all.sorted().toList()) {
           int mode = (int) Files.getAttribute(each, "unix:mode", LinkOption.NOFOLLOW_LINKS);
-          if ((mode & TYPE) == SOCKET_TYPE && sockets.contains(each)) {
+          if ((mode & TYPE) == SOCKET_TYPE) {
             inside.add(of(each, Kind.SOCKET, null));
           } else if (Files.isRegularFile(each, LinkOption.NOFOLLOW_LINKS)
               && Files.size(each) <= MOST_BYTES) {
