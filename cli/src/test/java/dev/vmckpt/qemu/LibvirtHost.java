@@ -77,8 +77,7 @@ final class LibvirtHost implements AutoCloseable {
       start("virtlogd");
       Health.await("virtlogd", () -> Files.exists(run.resolve("virtlogd-sock")));
       start("libvirtd");
-      Health.await("libvirtd", () -> Files.exists(run.resolve("libvirt-sock")));
-      virsh("list");
+      Health.await("libvirtd", this::answers);
       ready = true;
     } finally {
       if (!ready) {
@@ -97,13 +96,6 @@ final class LibvirtHost implements AutoCloseable {
     List<String> command = new ArrayList<>(enter);
     command.add(daemon);
     started.add(Detached.start(folder.resolve(daemon + ".words"), command));
-  }
-
-  /** Ends libvirt's daemon, and starts it anew. */
-  void restart() throws Exception {
-    Detached.kill(daemon());
-    start("libvirtd");
-    virsh("list");
   }
 
   /** The number of libvirt's daemon, which vmckpt may have started. */
@@ -129,6 +121,18 @@ final class LibvirtHost implements AutoCloseable {
     return kind == Kind.SYSTEM
         ? "qemu:///system"
         : "qemu+unix:///session?socket=" + run.resolve("libvirt-sock");
+  }
+
+  /** Its socket is there before anybody listens. */
+  private boolean answers() throws IOException {
+    try {
+      virsh("list");
+      return true;
+    } catch (AssertionError notYet) {
+      return false;
+    } catch (Exception e) {
+      throw new IOException(e);
+    }
   }
 
   /** Runs virsh, which must succeed; what it said, without blanks at its ends. */

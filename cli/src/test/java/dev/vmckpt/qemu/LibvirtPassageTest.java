@@ -46,7 +46,9 @@ class LibvirtPassageTest {
 
   @AfterEach
   void close() throws Exception {
-    host().close();
+    if (made != null) {
+      made.close();
+    }
   }
 
   private LibvirtHost host() {

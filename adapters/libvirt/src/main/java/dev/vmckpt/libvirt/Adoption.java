@@ -46,7 +46,7 @@ final class Adoption {
     return wish != null;
   }
 
-  /** What stands in the way of a restore. */
+  /** What stands in the way of a restore; waits until libvirt has seen the end of the process. */
   static List<Refusal> preflight(List<Recorded> recorded, PreflightContext context) {
     List<Refusal> refusals = new ArrayList<>();
     boolean adopt = isWished(context.reattach());
@@ -71,15 +71,18 @@ final class Adoption {
                 "start its daemon once, or make the folder"));
       }
     }
-    if (adopt) {
-      refuse(image, refusals);
-    }
+    refuse(image, adopt, refusals);
     return refusals;
   }
 
-  private static void refuse(DomainImage image, List<Refusal> refusals) {
+  private static void refuse(DomainImage image, boolean adopt, List<Refusal> refusals) {
     try (Libvirt libvirt = Libvirt.connect(image.uri())) {
-      if (libvirt.runs(image.uuid())) {
+      // Else it would take the restored process for the one that ended, and end that.
+      long deadline = System.nanoTime() + PATIENCE_NANOS;
+      while (libvirt.runs(image.uuid()) && !lives(image) && System.nanoTime() < deadline) {
+        LockSupport.parkNanos(POLL_NANOS);
+      }
+      if (libvirt.runs(image.uuid()) && (adopt || !lives(image))) {
         refusals.add(
             new Refusal(
                 "libvirt",
@@ -87,12 +90,19 @@ final class Adoption {
                 "end it: virsh -c " + image.uri() + " destroy " + image.name()));
       }
     } catch (VmckptException e) {
-      refusals.add(
-          new Refusal(
-              "libvirt",
-              "domain " + image.name() + " cannot be given back: " + e.getMessage(),
-              "start the daemon, or leave out --reattach libvirt=adopt"));
+      if (adopt) {
+        refusals.add(
+            new Refusal(
+                "libvirt",
+                "domain " + image.name() + " cannot be given back: " + e.getMessage(),
+                "start the daemon, or leave out --reattach libvirt=adopt"));
+      }
     }
+  }
+
+  /** Whether its process is there. */
+  private static boolean lives(DomainImage image) {
+    return Files.exists(Path.of("/proc/" + image.pid()));
   }
 
   /** Tells libvirt of the restored process, or the user that libvirt does not know it. */
@@ -168,7 +178,7 @@ final class Adoption {
       } catch (VmckptException e) {
         last = e.getMessage() + "";
       }
-      if (!Files.exists(Path.of("/proc/" + image.pid()))) {
+      if (!lives(image)) {
         last = "it has ended the process; its log says why";
         break;
       }

@@ -31,6 +31,9 @@ final class PassageChannel implements GuardedChannel {
   /** The end of the answers. */
   private static final byte[] END = new byte[0];
 
+  /** Names a command; libvirt gives it a name of its own, and takes no other. */
+  private static final String ID = "id";
+
   /** The name that libvirt gives to each command, as it stands in the answer. */
   private static final String THEIR_ID = "\"id\":\"libvirt-";
 
@@ -97,19 +100,12 @@ final class PassageChannel implements GuardedChannel {
 
   /** The answer to a command, with its line's end; {@link #END} if nobody is there to answer. */
   private byte[] answer(byte[] command) {
-    Map<String, Object> members = new LinkedHashMap<>();
-    Object tree = RecordJson.read(command, 0, command.length, JsonTree.class, "a command").value();
-    if (tree instanceof Map<?, ?> map) {
-      map.forEach((name, value) -> members.put(String.valueOf(name), value));
-    }
-    // libvirt gives it a name of its own, and takes no other.
-    Object id = members.remove("id");
-    String ours =
-        id == null ? "" : new String(RecordJson.write(new JsonTree(id)), StandardCharsets.UTF_8);
-    String text = new String(RecordJson.write(new JsonTree(members)), StandardCharsets.UTF_8);
+    Map<String, Object> members = members(command);
+    Object id = members.remove(ID);
+    String ours = id == null ? "" : text(id);
     String said;
     try {
-      said = named(domain.qemuMonitorCommand(text, 0), ours);
+      said = named(domain.qemuMonitorCommand(text(members), 0), ours);
     } catch (LibvirtException e) {
       if (!Libvirt.isActive(domain)) {
         return END;
@@ -117,11 +113,24 @@ final class PassageChannel implements GuardedChannel {
       Map<String, Object> error = new LinkedHashMap<>();
       error.put("error", Map.of("class", "GenericError", "desc", "libvirt: " + Libvirt.words(e)));
       if (id != null) {
-        error.put("id", id);
+        error.put(ID, id);
       }
-      said = new String(RecordJson.write(new JsonTree(error)), StandardCharsets.UTF_8);
+      said = text(error);
     }
     return (said + "\n").getBytes(StandardCharsets.UTF_8);
+  }
+
+  private static Map<String, Object> members(byte[] command) {
+    Map<String, Object> members = new LinkedHashMap<>();
+    Object tree = RecordJson.read(command, 0, command.length, JsonTree.class, "a command").value();
+    if (tree instanceof Map<?, ?> map) {
+      map.forEach((name, value) -> members.put(String.valueOf(name), value));
+    }
+    return members;
+  }
+
+  private static String text(Object tree) {
+    return new String(RecordJson.write(new JsonTree(tree)), StandardCharsets.UTF_8);
   }
 
   /** An answer with our name of the command in place of libvirt's. */
@@ -180,7 +189,7 @@ final class PassageChannel implements GuardedChannel {
     lastWords = new LastWords(words, until);
   }
 
-  /** The commands of a line. */
+  /** The commands of a line, without names. */
   private static List<String> split(String words) {
     List<String> all = new ArrayList<>();
     try (JsonParser parser = JSON.createParser(words)) {
@@ -189,7 +198,10 @@ final class PassageChannel implements GuardedChannel {
           token = parser.nextToken()) {
         int begin = (int) parser.currentTokenLocation().getCharOffset();
         parser.skipChildren();
-        all.add(words.substring(begin, (int) parser.currentLocation().getCharOffset()));
+        String command = words.substring(begin, (int) parser.currentLocation().getCharOffset());
+        Map<String, Object> members = members(command.getBytes(StandardCharsets.UTF_8));
+        members.remove(ID);
+        all.add(text(members));
       }
     } catch (IOException e) {
       throw new IllegalArgumentException("no commands: " + words, e);
