@@ -22,11 +22,15 @@ final class LibvirtHost implements AutoCloseable {
     SESSION
   }
 
-  /** The user of the system's QEMUs is made by a package that wants systemd. */
+  /**
+   * The user of the system's QEMUs is made by a package that wants systemd. He may use KVM, else
+   * the daemon asks QEMU anew before each start what it can do.
+   */
   private static final String MAKE =
       "for d in /run /var/lib /var/cache /var/log; do mount -t tmpfs libvirt $d || exit; done;"
           + " (cat /etc/passwd; echo libvirt-qemu:x:64055:64055::/:/bin/false) >/run/passwd;"
           + " (cat /etc/group; echo libvirt-qemu:x:64055:) >/run/group;"
+          + " if [ -e /dev/kvm ]; then mknod -m 666 /run/kvm c 10 232 && mount --bind /run/kvm /dev/kvm; fi;"
           + " mount --bind /run/passwd /etc/passwd && mount --bind /run/group /etc/group"
           + " && mkdir -p \"$1\" && mount --bind \"$1\" /etc/libvirt && echo ready && exec cat";
 
