@@ -26,6 +26,9 @@ class SlotSearchTest {
   private static final int LAYOUTS = 200;
   private static final int LAYOUTS_BY_TRIAL = 60;
 
+  /** Half of a block of 3 GiB beside a small block cut in two: a long way and a short one. */
+  private static final long SEED_OF_A_LONG_WAY = 44928676480247L;
+
   @BeforeAll
   static void hasKvm() {
     assumeTrue(Files.isWritable(Path.of("/dev/kvm")), "no /dev/kvm");
@@ -42,8 +45,16 @@ class SlotSearchTest {
     find(LAYOUTS_BY_TRIAL, false);
   }
 
+  @Test
+  void noLongWayIsGoneWhereAShortOneLeadsThere() throws IOException {
+    find(1, true, SEED_OF_A_LONG_WAY);
+  }
+
   private static void find(int layouts, boolean memFd) throws IOException {
-    long seed = Long.getLong("vmckpt.seed", System.nanoTime());
+    find(layouts, memFd, Long.getLong("vmckpt.seed", System.nanoTime()));
+  }
+
+  private static void find(int layouts, boolean memFd, long seed) throws IOException {
     System.out.println("SlotSearchTest -Dvmckpt.seed=" + seed);
     QuickTask task = new QuickTask();
     long[] micros = new long[layouts];
