@@ -58,6 +58,7 @@ int main(int argc, char **argv) {
     int high = NEED(fcntl(one, F_DUPFD_CLOEXEC, 200));
     int other = NEED(open(path("plain"), O_RDONLY | O_CLOEXEC));
     int appending = NEED(open(path("appended"), O_RDWR | O_CREAT | O_TRUNC | O_APPEND, 0600));
+    NEED(fcntl(appending, F_SETFL, O_APPEND | O_NONBLOCK | O_ASYNC));
     int deleted = create("deleted", O_RDWR);
     NEED(unlink(path("deleted")));
     int unnamed_again = NEED(dup(deleted));
@@ -103,7 +104,7 @@ int main(int argc, char **argv) {
         }
         struct stat status;
         NEED(fstat(appending, &status));
-        check("O_APPEND", 1, has(appending, O_APPEND));
+        check("flags of what is appended to", 1, has(appending, O_APPEND | O_NONBLOCK | O_ASYNC));
         check("size of what is appended to", appended, status.st_size);
 
         NEED(fstat(deleted, &status));

@@ -19,12 +19,17 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Slots of machines in this very process, whose layouts are drawn by lot. */
 class SlotSearchTest {
   private static final int LAYOUTS = 200;
-  private static final int LAYOUTS_BY_TRIAL = 60;
+
+  /** Half a second and more each. */
+  private static final int LAYOUTS_BY_TRIAL = 15;
+
+  private static final int MANY_LAYOUTS_BY_TRIAL = 60;
 
   /** Half of a block of 3 GiB beside a small block cut in two: a long way and a short one. */
   private static final long SEED_OF_A_LONG_WAY = 44928676480247L;
@@ -43,6 +48,12 @@ class SlotSearchTest {
   @Test
   void withoutGuestMemFdToo() throws IOException {
     find(LAYOUTS_BY_TRIAL, false);
+  }
+
+  @Test
+  @Tag("long")
+  void withoutGuestMemFdInManyLayouts() throws IOException {
+    find(MANY_LAYOUTS_BY_TRIAL, false);
   }
 
   @Test

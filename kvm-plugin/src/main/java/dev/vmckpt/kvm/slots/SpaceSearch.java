@@ -132,7 +132,8 @@ final class SpaceSearch {
 
   /**
    * Steps by pages: places for the sizes that are known and sizes for the places that are known
-   * together, so that no long way is gone, and the calls spent on it, where a short one leads there.
+   * together, so that no long way is gone, and the calls spent on it, where a short one leads
+   * there.
    */
   private boolean finely(Collection<Long> sizes) {
     List<Sweep> sweeps = ofPlaces(FINE, uncovered(), sizes);
