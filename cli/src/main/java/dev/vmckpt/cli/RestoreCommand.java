@@ -64,8 +64,8 @@ final class RestoreCommand extends AbstractCommand {
       names = "--reattach",
       paramLabel = "KEY=VALUE",
       description =
-          "Attach a connection to something else, for example fd:1=/tmp/console.log. With --on"
-              + " qemu: netdev:ID, chardev:ID, disk:PATH.")
+          "Attach a connection to something else, for example fd:1=/tmp/console.log; libvirt=adopt"
+              + " gives a domain back to libvirt. With --on qemu: netdev:ID, chardev:ID, disk:PATH.")
   Map<String, String> reattach = new LinkedHashMap<>();
 
   @Option(

@@ -186,7 +186,10 @@ final class MonitorVisit implements Visit {
     Path directory = MonitorFinder.directory(pid);
     for (String held : UnixSockets.of(pid).connected().values()) {
       if (place.equals(UnixDomainSocketAddress.of(directory.resolve(held)))) {
-        throw new FailureException("somebody else holds " + held);
+        throw new FailureException(
+            "somebody else holds "
+                + held
+                + (held.contains("/libvirt/") ? "; name the domain: libvirt:NAME" : ""));
       }
     }
   }

@@ -63,7 +63,7 @@ final class Adoption {
     DomainImage image = DomainImage.of(recorded.get(0));
     for (KeptFile file : image.files()) {
       Path above = Path.of(file.path()).getParent();
-      if (file.kind() == KeptFile.Kind.FOLDER && above != null && !Files.isDirectory(above)) {
+      if (file.isFolder() && above != null && !Files.isDirectory(above)) {
         refusals.add(
             new Refusal(
                 "libvirt",
@@ -108,11 +108,6 @@ final class Adoption {
   /** Tells libvirt of the restored process, or the user that libvirt does not know it. */
   void run(boolean wished) {
     try {
-      for (KeptFile file : image.files()) {
-        if (file.kind() == KeptFile.Kind.SOCKET && Files.exists(Path.of(file.path()))) {
-          file.giveToOwner();
-        }
-      }
       if (!wished) {
         outside("", "");
       } else if (context.pid() != image.pid()) {
@@ -145,7 +140,7 @@ final class Adoption {
   private void putBack() throws IOException {
     Path state = Path.of(image.statePath());
     StateFile file = StateFile.parse(state, StateFile.restored(image.state()));
-    KeptFile like = KeptFile.of(state.resolveSibling("."), KeptFile.Kind.FOLDER, null);
+    KeptFile like = KeptFile.of(state.resolveSibling("").normalize(), null);
     write(file.pidFile(), image.pid() + "\n", like);
     write(state, file.text(), like);
   }
@@ -153,8 +148,7 @@ final class Adoption {
   /** A file of the owner of its folder: the daemon's. */
   private static void write(Path path, String text, KeptFile folder) throws IOException {
     Files.writeString(path, text);
-    new KeptFile(path.toString(), KeptFile.Kind.FILE, folder.owner(), folder.group(), 0600, null)
-        .giveToOwner();
+    new KeptFile(path.toString(), folder.owner(), folder.group(), 0600, null).giveToOwner();
   }
 
   private void adopt() {

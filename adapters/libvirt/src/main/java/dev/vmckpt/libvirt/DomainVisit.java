@@ -117,7 +117,7 @@ final class DomainVisit implements Visit, MonitorPassage {
           facts.pid(),
           facts.statePath(),
           state.text(),
-          KeptFile.of(state.sockets()),
+          KeptFile.of(state.folders()),
           "",
           "");
     } catch (IOException e) {

@@ -13,13 +13,16 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import javax.xml.XMLConstants;
+import javax.xml.parsers.DocumentBuilder;
 import javax.xml.parsers.DocumentBuilderFactory;
 import javax.xml.parsers.ParserConfigurationException;
 import org.w3c.dom.Document;
 import org.w3c.dom.Element;
+import org.w3c.dom.Node;
 import org.w3c.dom.NodeList;
 import org.xml.sax.InputSource;
 import org.xml.sax.SAXException;
+import org.xml.sax.helpers.DefaultHandler;
 
 /**
  * What libvirt's daemon keeps of a domain while it runs, to know it again when the daemon was
@@ -30,9 +33,10 @@ import org.xml.sax.SAXException;
  * @param text what it says
  * @param pid the process
  * @param uuid the domain's
- * @param sockets the UNIX sockets it names, the monitor's first
+ * @param monitor where the monitor listens
+ * @param folders those it made for the domain, where QEMU listens
  */
-record StateFile(Path path, String text, int pid, String uuid, List<Path> sockets) {
+record StateFile(Path path, String text, int pid, String uuid, Path monitor, List<Path> folders) {
   private static final String SYSTEM = "/run/libvirt/qemu";
 
   /**
@@ -107,48 +111,29 @@ record StateFile(Path path, String text, int pid, String uuid, List<Path> socket
     try {
       DocumentBuilderFactory factory = DocumentBuilderFactory.newInstance();
       factory.setFeature(XMLConstants.FEATURE_SECURE_PROCESSING, true);
-      Document document =
-          factory.newDocumentBuilder().parse(new InputSource(new StringReader(text)));
+      DocumentBuilder builder = factory.newDocumentBuilder();
+      // Else it prints what is wrong.
+      builder.setErrorHandler(new DefaultHandler());
+      Document document = builder.parse(new InputSource(new StringReader(text)));
       Element root = document.getDocumentElement();
       int pid = Integer.parseInt(root.getAttribute("pid"));
       String uuid = document.getElementsByTagName("uuid").item(0).getTextContent().strip();
-      List<Path> sockets = new ArrayList<>();
-      addPaths(document.getElementsByTagName("monitor"), sockets);
-      addPaths(document.getElementsByTagName("source"), sockets);
-      return new StateFile(path, text, pid, uuid, List.copyOf(sockets));
+      List<Path> folders = new ArrayList<>();
+      for (String name : List.of("libDir", "channelTargetDir")) {
+        NodeList found = document.getElementsByTagName(name);
+        if (found.getLength() > 0) {
+          folders.add(path(found.item(0)));
+        }
+      }
+      Path monitor = path(document.getElementsByTagName("monitor").item(0));
+      return new StateFile(path, text, pid, uuid, monitor, List.copyOf(folders));
     } catch (ParserConfigurationException | SAXException | RuntimeException e) {
       throw new IOException("it is no state of a domain: " + e.getMessage(), e);
     }
   }
 
-  private static void addPaths(NodeList elements, List<Path> paths) {
-    for (int i = 0; i < elements.getLength(); i++) {
-      if (elements.item(i) instanceof Element element) {
-        String mode = element.getAttribute("mode");
-        if (element.hasAttribute("path") && (mode.isEmpty() || mode.equals("bind"))) {
-          Path path = Path.of(element.getAttribute("path"));
-          if (isSocket(path)) {
-            paths.add(path);
-          }
-        }
-      }
-    }
-  }
-
-  private static boolean isSocket(Path path) {
-    try {
-      return ((int) Files.getAttribute(path, "unix:mode") & 0170000) == 0140000;
-    } catch (IOException e) {
-      return false;
-    }
-  }
-
-  /** The socket of the monitor. */
-  Path monitor() {
-    if (sockets.isEmpty()) {
-      throw new FailureException(path + " names no socket of a monitor");
-    }
-    return sockets.get(0);
+  private static Path path(Node element) {
+    return Path.of(((Element) element).getAttribute("path"));
   }
 
   /** The file with the number of the process, which the daemon keeps beside this one. */
