@@ -12,6 +12,7 @@ import dev.vmckpt.ckpt.raw.Sys;
 import dev.vmckpt.ckpt.trace.ProcessMemory;
 import dev.vmckpt.spi.error.Errno;
 import dev.vmckpt.spi.error.FailureException;
+import dev.vmckpt.spi.error.SyscallException;
 import dev.vmckpt.spi.error.TargetGoneException;
 import dev.vmckpt.spi.image.AreaImage;
 import dev.vmckpt.spi.image.FileEntry;
@@ -146,7 +147,7 @@ public final class PagesWriter implements AutoCloseable {
     try (PageScan scan = new PageScan(pid, pagemapScan);
         ProcessMemory memory = new ProcessMemory(pid)) {
       for (AreaPlan area : plan.areas()) {
-        Extents extents = data(area, scan, original);
+        Extents extents = data(area, scan, original, pid);
         if (extents != null && extents.count() > 0) {
           place(area, extents, chunks);
           bytes += extents.bytes();
@@ -159,20 +160,21 @@ public final class PagesWriter implements AutoCloseable {
     }
   }
 
-  private static @Nullable Extents data(AreaPlan plan, PageScan scan, int original) {
+  private static @Nullable Extents data(
+      AreaPlan plan, PageScan scan, int original, int pid) {
     ProcArea area = plan.area();
     switch (plan.content()) {
       case OWN -> {
         return scan.find(area.start(), area.end());
       }
       case OWN_AND_IMAGE -> {
-        try (FileData image = new FileData(original, area.start(), area.end())) {
+        try (FileData image = file(area, original, pid)) {
           return scan.find(area.start(), area.end())
               .union(image.find(area.start(), area.end(), area.offset()));
         }
       }
       case WHOLE_FILE -> {
-        try (FileData mapped = new FileData(original, area.start(), area.end())) {
+        try (FileData mapped = file(area, original, pid)) {
           long there = mapped.length() - area.offset();
           long last = area.start() + (there + PageScan.PAGE - 1) / PageScan.PAGE * PageScan.PAGE;
           Extents whole = new Extents();
@@ -183,6 +185,15 @@ public final class PagesWriter implements AutoCloseable {
       default -> {
         return null;
       }
+    }
+  }
+
+  /** The target goes on, and may have cut or unmapped the area by now; its child never does. */
+  private static FileData file(ProcArea area, int original, int pid) {
+    try {
+      return new FileData(original, area.start(), area.end());
+    } catch (SyscallException changed) {
+      return new FileData(pid, area.start(), area.end());
     }
   }
 

@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a process in another mount namespace has open there, compared with the same paths here.
@@ -18,6 +19,9 @@ import java.util.TreeSet;
  * is all the same here can be opened here again.
  */
 final class MountView {
+  /** What the kernel says behind the name of a file that has none any more. */
+  private static final String DELETED = " (deleted)";
+
   private MountView() {}
 
   /**
@@ -28,37 +32,47 @@ final class MountView {
    */
   static Set<String> differences(
       int pid, String maps, List<DescriptorResource> descriptors, String directory) {
+    Set<String> others = new TreeSet<>();
     Set<String> paths = new TreeSet<>(List.of("/", directory));
     for (ProcArea area : MapsParser.parse(maps)) {
-      if (area.inode() != 0 && !area.deleted()) {
+      if (area.inode() != 0 && !area.deleted() && area.path().startsWith("/")) {
         paths.add(area.path());
       }
     }
+    for (String path : paths) {
+      if (!isSame(FileCalls.stat("/proc/" + pid + "/root" + path), path)) {
+        others.add(path);
+      }
+    }
     for (DescriptorResource resource : descriptors) {
-      paths.add(resource.link());
+      String path = resource.link();
+      // One without a name is opened by none again; others are no files.
+      boolean named = path.startsWith("/") && !path.endsWith(DELETED);
+      if (named && !isSame(resource.stat(), path)) {
+        others.add(path);
+      }
     }
     for (String socket : UnixSockets.of(pid).listening().values()) {
       Path folder = Path.of(socket).getParent();
-      paths.add(folder == null ? directory : folder.toString());
+      if (folder != null && folder.isAbsolute()) {
+        FileStat there = FileCalls.stat("/proc/" + pid + "/root" + folder);
+        // Its folder may be gone, and its file with it: it listens nowhere any more.
+        if (there != null && !isSame(there, folder.toString())) {
+          others.add(folder.toString());
+        }
+      }
     }
-    // Others are no paths, or relative to the directory, which is compared.
-    paths.removeIf(path -> !path.startsWith("/") || isSame(pid, path));
-    return paths;
+    return others;
   }
 
-  private static boolean isSame(int pid, String path) {
-    FileStat there = FileCalls.stat("/proc/" + pid + "/root" + path);
+  private static boolean isSame(@Nullable FileStat there, String path) {
     FileStat here = FileCalls.stat(path);
-    if (there == null) {
-      // Without a name, so that nobody opens it by one again.
-      return true;
-    }
-    if (here == null) {
+    if (there == null || here == null) {
       return false;
     }
-    boolean device = there.isCharDevice() || there.isBlockDevice();
-    return device
-        ? there.rdevice() == here.rdevice() && there.isCharDevice() == here.isCharDevice()
-        : there.device() == here.device() && there.inode() == here.inode();
+    if (there.isCharDevice() || there.isBlockDevice()) {
+      return there.rdevice() == here.rdevice() && there.isCharDevice() == here.isCharDevice();
+    }
+    return there.device() == here.device() && there.inode() == here.inode();
   }
 }
