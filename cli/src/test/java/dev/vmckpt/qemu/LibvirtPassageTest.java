@@ -14,6 +14,8 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -166,6 +168,14 @@ class LibvirtPassageTest {
     Vmckpt without = vmckpt.by(List.of("unshare", "-m", "sh", "-c", hide, "sh"));
     assertThat(without.fails(1, "inspect", target()).err())
         .contains("library is not installed", "libvirt0");
+    // By it the restored guest would be let go on.
+    Matcher connection =
+        Pattern.compile("(fd:\\d+)\\s+changed\\s+lost connection")
+            .matcher(vmckpt.ok("inspect", target()).out());
+    assertThat(connection.find()).isTrue();
+    assertThat(vmckpt.fails(3, "snapshot", target(), "--drop", connection.group(1)).err())
+        .contains("it was left out");
+    assertThat(Qemu.status(watched)).isEqualTo("running");
     // Nobody could let the guest go on: it is not stopped.
     Vmckpt lonely = vmckpt.by(List.of("env", "PATH=/nonexistent"));
     try (Qmp watch = Qemu.monitor(watched)) {

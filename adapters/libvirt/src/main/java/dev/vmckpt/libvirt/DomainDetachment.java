@@ -6,6 +6,8 @@ import dev.vmckpt.spi.Detachment;
 import dev.vmckpt.spi.RecordContext;
 import dev.vmckpt.spi.Recorded;
 import dev.vmckpt.spi.SettleContext;
+import dev.vmckpt.spi.error.Refusal;
+import dev.vmckpt.spi.error.RefusedException;
 import dev.vmckpt.spi.json.JsonTree;
 import java.util.ArrayList;
 import java.util.List;
@@ -19,11 +21,21 @@ final class DomainDetachment implements Detachment {
 
   /**
    * @param visit null if there is nothing of libvirt's
+   * @throws RefusedException if the user left out what the restored guest is let go on by
    */
   DomainDetachment(List<DescriptorResource> claimed, @Nullable DomainVisit visit) {
     this.claimed = claimed;
     this.visit = visit;
     image = visit == null ? null : visit.look();
+    if (visit != null && claimed.isEmpty() && !visit.passages().isEmpty()) {
+      throw new RefusedException(
+          "snapshot of a domain",
+          List.of(
+              new Refusal(
+                  "libvirt's connection to the monitor",
+                  "the restored guest is let go on by it, and it was left out",
+                  "do without its --drop, or name the process by its pid")));
+    }
   }
 
   @Override

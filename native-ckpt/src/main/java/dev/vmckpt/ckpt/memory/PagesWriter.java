@@ -160,8 +160,7 @@ public final class PagesWriter implements AutoCloseable {
     }
   }
 
-  private static @Nullable Extents data(
-      AreaPlan plan, PageScan scan, int original, int pid) {
+  private static @Nullable Extents data(AreaPlan plan, PageScan scan, int original, int pid) {
     ProcArea area = plan.area();
     switch (plan.content()) {
       case OWN -> {
