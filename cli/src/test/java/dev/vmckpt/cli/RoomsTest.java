@@ -45,7 +45,8 @@ class RoomsTest {
     for (JavaClass each : classes) {
       rooms.add(each.getPackageName().replaceAll("dev\\.vmckpt\\.(\\w+).*", "$1"));
     }
-    assertThat(rooms).contains("spi", "ckpt", "host", "qemu", "qmp", "kvm", "store", "cli");
+    assertThat(rooms)
+        .contains("spi", "ckpt", "host", "hwemulator", "qemu", "qmp", "kvm", "store", "cli");
   }
 
   @Test

@@ -78,30 +78,6 @@ class BackendsTest {
     }
   }
 
-  @Test
-  void aTrustedPlatformModule() throws Exception {
-    Path state = Files.createDirectory(folder.resolve("state"));
-    try (Peer backend =
-        backend(
-            "swtpm",
-            "socket",
-            "--tpm2",
-            "--tpmstate",
-            "dir=" + state,
-            "--ctrl",
-            "type=unixio,path=" + socket())) {
-      refused(
-          backend,
-          "swtpm",
-          "-chardev",
-          "socket,id=backend,path=" + socket(),
-          "-tpmdev",
-          "emulator,id=tpm,chardev=backend",
-          "-device",
-          "tpm-tis,tpmdev=tpm");
-    }
-  }
-
   private Path socket() {
     return folder.resolve("backend");
   }

@@ -210,6 +210,11 @@ final class MonitorVisit implements Visit {
     return List.of(made);
   }
 
+  @Override
+  public boolean canRest() {
+    return true;
+  }
+
   /** What keeps disks; null if nobody asked. */
   @Nullable Backups backups() {
     return backups;

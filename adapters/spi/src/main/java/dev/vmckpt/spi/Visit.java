@@ -8,6 +8,12 @@ public interface Visit extends AutoCloseable {
   /** Those who can keep disks of the target; possibly none. */
   List<DiskKeeper> keepers();
 
+  /**
+   * Whether the guest of the target can be brought to rest by it, see {@link
+   * Detachment#guestRests}.
+   */
+  boolean canRest();
+
   /** Leaves the outside as it was found; called exactly once, whatever else failed. */
   @Override
   void close();
