@@ -12,6 +12,7 @@ import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -87,6 +88,19 @@ public final class Conversation {
       return result;
     }
     return fd;
+  }
+
+  /**
+   * Where a server is looked for.
+   *
+   * @param recorded where it was
+   * @param wish where the user wants it to be, or null
+   */
+  public static String place(String recorded, @Nullable String wish) {
+    if (wish == null) {
+      return recorded;
+    }
+    return wish.startsWith("@") ? wish : Path.of(wish).toAbsolutePath().toString();
   }
 
   /** Makes a pair of connected sockets. */

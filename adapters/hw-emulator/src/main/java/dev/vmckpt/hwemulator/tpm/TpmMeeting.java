@@ -6,7 +6,6 @@ import dev.vmckpt.spi.error.Errno;
 import dev.vmckpt.spi.error.Refusal;
 import dev.vmckpt.spi.remote.RemoteFd;
 import dev.vmckpt.spi.remote.RemoteTask;
-import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,10 +23,7 @@ record TpmMeeting(RemoteFd socket, @Nullable Refusal refusal) {
    * @param process who calls, and keeps the connection
    */
   static TpmMeeting at(RemoteFd fd, TpmImage image, @Nullable String wish, RemoteTask process) {
-    String path =
-        wish == null
-            ? image.path()
-            : wish.startsWith("@") ? wish : Path.of(wish).toAbsolutePath() + "";
+    String path = Conversation.place(image.path(), wish);
     long connected = Conversation.tryConnect(process, path);
     if (connected < 0) {
       return refused(
