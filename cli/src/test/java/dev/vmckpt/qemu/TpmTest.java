@@ -79,8 +79,12 @@ class TpmTest {
         // Beside it, in a pid namespace: with its end nobody holds its swtpm any more.
         Path third = folder.resolve("third");
         try (Peer clones = swtpm(third, "--tpm2")) {
+          String there = channel + "=" + third;
+          Run taken = vmckpt.fails(3, "restore", "base", "--reattach", there);
+          String monitor = Machine.movable(taken) + "=" + folder.resolve("clone.qmp");
           for (int i = 0; i < 2; i++) {
-            Run clone = vmckpt.ok("restore", "base", "--reattach", channel + "=" + third, "--json");
+            Run clone =
+                vmckpt.ok("restore", "base", "--json", "--reattach", there, "--reattach", monitor);
             awaitWork(10);
             assertThat(clones.alive()).isTrue();
             Detached.kill(clone.number("pid"));
