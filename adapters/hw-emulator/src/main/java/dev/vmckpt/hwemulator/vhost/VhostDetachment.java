@@ -99,7 +99,8 @@ final class VhostDetachment implements Detachment {
     context.announce(
         "the disk that "
             + peer.text()
-            + " serves is not in the snapshot: a restore needs it as it is at this instant");
+            + " serves is not in the snapshot, and a guest that goes on changes it: stop it first"
+            + " by its monitor (stop), copy the disk, and let it go on then (cont)");
     RemoteTask lodger = context.lodger();
     Repose.rests(peer.pid());
     try {
