@@ -18,7 +18,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** A process in a mount namespace of its own: what counts is what it has open there. */
 class MountsTest {
-  private static final String TICKS = "; i=0; while :; do i=$((i+1)); echo tick $i; read -t 0.1 x <>\"$0\"; done";
+  private static final String TICKS =
+      "; i=0; while :; do i=$((i+1)); echo tick $i; read -t 0.1 x <>\"$0\"; done";
 
   @TempDir Path folder = Path.of("/nonexistent");
 
@@ -46,7 +47,8 @@ class MountsTest {
       Restored restored = workshop.restore(saved);
       assertThat(Files.readSymbolicLink(Path.of("/proc/" + restored.pid() + "/ns/mnt")))
           .isEqualTo(Files.readSymbolicLink(Path.of("/proc/self/ns/mnt")));
-      assertThat(Files.isSameFile(Path.of("/proc/" + restored.pid() + "/fd/3"), Path.of("/dev/null")))
+      assertThat(
+              Files.isSameFile(Path.of("/proc/" + restored.pid() + "/fd/3"), Path.of("/dev/null")))
           .isTrue();
     } finally {
       Detached.kill(pid);

@@ -96,7 +96,6 @@ class LibvirtPassageTest {
   void killedWhileItIsStopped() throws Exception {
     Vmckpt marked = vmckpt().marked();
     for (int i = 0; i < 3; i++) {
-      boolean guardToo = i == 2;
       try (Qmp watch = Qemu.monitor(watched)) {
         Events events = watch.events();
         Pending<QmpEvent> stopped = events.expect("STOP");
@@ -104,15 +103,7 @@ class LibvirtPassageTest {
         Process run =
             marked.start(folder.resolve("out"), folder.resolve("err"), "snapshot", target());
         stopped.get(PATIENCE);
-        if (guardToo) {
-          marked.leftovers().forEach(each -> Detached.signal(each, "KILL"));
-        }
         run.destroyForcibly().waitFor();
-        if (guardToo) {
-          marked.awaitNoLeftovers();
-          Run next = vmckpt().ok("snapshot", target(), "--name", "next");
-          assertThat(next.err()).contains("a vmckpt that died");
-        }
         resumed.get(PATIENCE);
         Health.await("it runs", () -> Qemu.status(watch).equals("running"));
         Health.await("the mark is gone", () -> CleanInstantTest.marks(watch).isEmpty());
@@ -121,12 +112,23 @@ class LibvirtPassageTest {
       marked.awaitNoLeftovers();
       Health.awaitUntouched(pid);
     }
+    try (Qmp watch = Qemu.monitor(watched)) {
+      // As it is when the guard was killed too.
+      watch.execute(
+          "object-add",
+          args -> args.put("qom-type", "secret").put("id", "vmckpt-1-1-0s").put("data", ""));
+      watch.execute("stop");
+      Run next = vmckpt().ok("snapshot", target(), "--name", "next");
+      assertThat(next.err()).contains("a vmckpt that died");
+      assertThat(Qemu.status(watch)).isEqualTo("running");
+      assertThat(CleanInstantTest.marks(watch)).isEmpty();
+    }
   }
 
   @Test
   void whoeverLetsItGoOnMeanwhileSpoilsTheSnapshot() throws Exception {
     try (Qmp watch = Qemu.monitor(watched)) {
-      AtomicInteger left = new AtomicInteger(1);
+      AtomicInteger left = new AtomicInteger();
       watch
           .events()
           .listen(
@@ -135,10 +137,16 @@ class LibvirtPassageTest {
                   watch.submit("cont");
                 }
               });
-      Run run = vmckpt().run("snapshot", target(), "--name", "a");
-      assertThat(run.code()).isNotZero();
+      Run run;
+      int attempts = 0;
+      do {
+        // On a busy machine the word may come when the pause is over.
+        assertThat(++attempts).isLessThan(20);
+        left.set(1);
+        run = vmckpt().run("snapshot", target());
+      } while (run.code() == 0);
       assertThat(run.err()).contains("somebody else let the guest go on");
-      assertThat(Qemu.status(watch)).isEqualTo("running");
+      Health.await("it runs", () -> Qemu.status(watch).equals("running"));
     }
   }
 

@@ -8,6 +8,7 @@ import dev.vmckpt.spi.error.Refusal;
 import dev.vmckpt.spi.error.UsageException;
 import dev.vmckpt.spi.error.VmckptException;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -140,15 +141,16 @@ final class Adoption {
   private void putBack() throws IOException {
     Path state = Path.of(image.statePath());
     StateFile file = StateFile.parse(state, StateFile.restored(image.state()));
-    KeptFile like = KeptFile.of(state.resolveSibling("").normalize(), null);
-    write(file.pidFile(), image.pid() + "\n", like);
-    write(state, file.text(), like);
+    // Its folder is the daemon's, and so are the files in it.
+    Owner daemon = Owner.of(state.resolveSibling("").normalize());
+    write(daemon, file.pidFile(), image.pid() + "\n");
+    write(daemon, state, file.text());
   }
 
-  /** A file of the owner of its folder: the daemon's. */
-  private static void write(Path path, String text, KeptFile folder) throws IOException {
-    Files.writeString(path, text);
-    new KeptFile(path.toString(), folder.owner(), folder.group(), 0600, null).giveToOwner();
+  /** The file that QEMU has open under this name may be another by now. */
+  private static void write(Owner owner, Path path, String text) throws IOException {
+    owner.run(
+        "rm -f \"$1\" && cat >\"$1\"", text.getBytes(StandardCharsets.UTF_8), path.toString());
   }
 
   private void adopt() {

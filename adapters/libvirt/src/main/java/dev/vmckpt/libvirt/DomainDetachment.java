@@ -9,7 +9,6 @@ import dev.vmckpt.spi.SettleContext;
 import dev.vmckpt.spi.json.JsonTree;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** What libvirt kept of a domain when it was about to be stopped. */
@@ -40,29 +39,21 @@ final class DomainDetachment implements Detachment {
   @Override
   public List<Recorded> record(RecordContext context) {
     List<Recorded> all = new ArrayList<>();
+    DomainImage stopped = image;
+    if (stopped == null || visit == null) {
+      return all;
+    }
+    PassageChannel.LastWords words = visit.lastWords();
+    if (words != null) {
+      stopped = stopped.with(words);
+    }
     for (DescriptorResource connection : claimed) {
       int flags = context.infoNow(connection).flags();
-      JsonTree state = new JsonTree(stopped());
+      JsonTree state = new JsonTree(stopped);
       all.add(
           new Recorded(connection.fd(), flags, "libvirt's connection to the monitor", state, 0));
     }
     return all;
-  }
-
-  /** The image with what lets the guest go on, which was stopped meanwhile. */
-  private DomainImage stopped() {
-    DomainImage before = Objects.requireNonNull(image);
-    PassageChannel.LastWords words = Objects.requireNonNull(visit).lastWords();
-    return new DomainImage(
-        before.name(),
-        before.uuid(),
-        before.uri(),
-        before.pid(),
-        before.statePath(),
-        before.state(),
-        before.files(),
-        words == null ? "" : words.line(),
-        words == null ? "" : words.until());
   }
 
   @Override

@@ -28,6 +28,12 @@ record DomainImage(
     List<KeptFile> files,
     String lastWords,
     String until) {
+  /** The same with what lets the guest go on, which was stopped meanwhile. */
+  DomainImage with(PassageChannel.LastWords words) {
+    return new DomainImage(
+        name, uuid, uri, pid, statePath, state, files, words.line(), words.until());
+  }
+
   static DomainImage of(Recorded recorded) {
     return RecordJson.fromTree(
         recorded.state(), DomainImage.class, "the record of " + recorded.fd());

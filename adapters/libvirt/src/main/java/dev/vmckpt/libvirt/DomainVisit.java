@@ -26,7 +26,8 @@ final class DomainVisit implements Visit, MonitorPassage {
   private final VisitContext context;
   private final Libvirt libvirt;
   private final Domain domain;
-  private final DomainImage facts;
+  private final String name;
+  private final String uuid;
   private final Set<String> links;
   private final Optional<LastWork> lastWork;
   private final Runnable closed;
@@ -45,17 +46,8 @@ final class DomainVisit implements Visit, MonitorPassage {
     this.domain = domain;
     this.lastWork = lastWork;
     this.closed = closed;
-    facts =
-        new DomainImage(
-            domain.getName(),
-            state.uuid(),
-            libvirt.uri(),
-            state.pid(),
-            state.path().toString(),
-            "",
-            List.of(),
-            "",
-            "");
+    name = domain.getName();
+    uuid = state.uuid();
     links = UnixSockets.of(state.pid()).connectedAt(state.monitor().toString());
   }
 
@@ -108,21 +100,21 @@ final class DomainVisit implements Visit, MonitorPassage {
 
   /** What libvirt keeps of the domain now. */
   DomainImage look() {
-    StateFile state = StateFile.find(facts.uri(), facts.name(), facts.uuid());
+    StateFile state = StateFile.find(libvirt.uri(), name, uuid);
     try {
       return new DomainImage(
-          facts.name(),
-          facts.uuid(),
-          facts.uri(),
-          facts.pid(),
-          facts.statePath(),
+          name,
+          uuid,
+          libvirt.uri(),
+          state.pid(),
+          state.path().toString(),
           state.text(),
           KeptFile.of(state.folders()),
           "",
           "");
     } catch (IOException e) {
       throw new FailureException(
-          "what libvirt keeps of domain " + facts.name() + " cannot be read: " + e.getMessage(), e);
+          "what libvirt keeps of domain " + name + " cannot be read: " + e.getMessage(), e);
     }
   }
 

@@ -3,14 +3,11 @@ package dev.vmckpt.libvirt;
 
 import dev.vmckpt.spi.error.FailureException;
 import java.io.IOException;
-import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -18,12 +15,11 @@ import org.jspecify.annotations.Nullable;
  * Something small that the daemon made for a domain: a folder, or a file in it.
  *
  * @param path where it is
- * @param owner its user's number
- * @param group its group's number
+ * @param owner whose it is
  * @param mode its permissions
  * @param content what is in it; null for a folder
  */
-record KeptFile(String path, int owner, int group, int mode, byte @Nullable [] content) {
+record KeptFile(String path, Owner owner, int mode, byte @Nullable [] content) {
   private static final int PERMISSIONS = 07777;
 
   /** Files beside the sockets are keys and the like; what is longer is none of them. */
@@ -51,54 +47,30 @@ record KeptFile(String path, int owner, int group, int mode, byte @Nullable [] c
     return kept;
   }
 
-  /**
-   * One that is there.
-   *
-   * @param content null for a folder
-   */
-  static KeptFile of(Path path, byte @Nullable [] content) throws IOException {
-    Map<String, Object> facts =
-        Files.readAttributes(path, "unix:uid,gid,mode", LinkOption.NOFOLLOW_LINKS);
-    return new KeptFile(
-        path.toString(),
-        number(facts.get("uid")),
-        number(facts.get("gid")),
-        number(facts.get("mode")) & PERMISSIONS,
-        content);
-  }
-
-  private static int number(@Nullable Object fact) {
-    return fact instanceof Integer number ? number : 0;
+  private static KeptFile of(Path path, byte @Nullable [] content) throws IOException {
+    int mode = (Integer) Files.getAttribute(path, "unix:mode", LinkOption.NOFOLLOW_LINKS);
+    return new KeptFile(path.toString(), Owner.of(path), mode & PERMISSIONS, content);
   }
 
   boolean isFolder() {
     return content == null;
   }
 
-  /** Makes it again where it is missing; what is there stays as it is. */
+  /** Makes it again where it is missing; what is there stays as it is, it may be of use. */
   void putBack() {
-    Path at = Path.of(path);
+    if (Files.exists(Path.of(path), LinkOption.NOFOLLOW_LINKS)) {
+      return;
+    }
     try {
-      if (content == null) {
-        Files.createDirectory(at);
-      } else {
-        Files.createFile(
-            at, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
-        Files.write(at, content);
-      }
-      giveToOwner();
-    } catch (FileAlreadyExistsException there) {
-      // Somebody made it: it may be of use to them.
+      owner.run(
+          content == null
+              ? "mkdir \"$1\" && chmod \"$2\" \"$1\""
+              : "set -C && cat >\"$1\" && chmod \"$2\" \"$1\"",
+          content == null ? new byte[0] : content,
+          path,
+          Integer.toOctalString(mode));
     } catch (IOException e) {
       throw new FailureException(path + " cannot be made again: " + e.getMessage(), e);
     }
-  }
-
-  /** Gives what is there the owner and the permissions. */
-  void giveToOwner() throws IOException {
-    Path at = Path.of(path);
-    Files.setAttribute(at, "unix:uid", owner, LinkOption.NOFOLLOW_LINKS);
-    Files.setAttribute(at, "unix:gid", group, LinkOption.NOFOLLOW_LINKS);
-    Files.setAttribute(at, "unix:mode", mode);
   }
 }
