@@ -41,8 +41,7 @@ record Owner(int user, int group) {
   void run(String script, byte[] content, String... words) throws IOException {
     List<String> command = new ArrayList<>();
     if (of(Path.of("/proc/self")).user() != user) {
-      command.addAll(
-          List.of("setpriv", "--reuid=" + user, "--regid=" + group, "--clear-groups"));
+      command.addAll(List.of("setpriv", "--reuid=" + user, "--regid=" + group, "--clear-groups"));
     }
     command.addAll(List.of("/bin/sh", "-c", "umask 077; " + script, "sh"));
     command.addAll(Arrays.asList(words));
