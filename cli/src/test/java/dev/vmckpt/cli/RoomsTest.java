@@ -46,7 +46,8 @@ class RoomsTest {
       rooms.add(each.getPackageName().replaceAll("dev\\.vmckpt\\.(\\w+).*", "$1"));
     }
     assertThat(rooms)
-        .contains("spi", "ckpt", "host", "libvirt", "qemu", "qmp", "kvm", "store", "cli");
+        .contains(
+            "spi", "ckpt", "host", "hwemulator", "libvirt", "qemu", "qmp", "kvm", "store", "cli");
   }
 
   @Test

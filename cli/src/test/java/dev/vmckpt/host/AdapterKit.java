@@ -4,6 +4,7 @@ package dev.vmckpt.host;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.vmckpt.ckpt.raw.LinuxFileCloner;
+import dev.vmckpt.kit.Claiming;
 import dev.vmckpt.kit.SelfTask;
 import dev.vmckpt.spi.Adapter;
 import dev.vmckpt.spi.Claim;
@@ -201,17 +202,7 @@ final class AdapterKit implements AutoCloseable {
   }
 
   private ClaimContext claiming() {
-    return new ClaimContext() {
-      @Override
-      public FileCloner cloner() {
-        return cloner;
-      }
-
-      @Override
-      public List<DescriptorResource> descriptors() {
-        return List.of();
-      }
-    };
+    return new Claiming(cloner, List.of());
   }
 
   private DetachContext detaching() {

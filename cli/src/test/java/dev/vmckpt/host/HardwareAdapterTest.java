@@ -9,6 +9,7 @@ import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.FdInfo;
 import dev.vmckpt.spi.FileCloner;
 import dev.vmckpt.spi.FileStat;
+import dev.vmckpt.spi.Peer;
 import dev.vmckpt.spi.remote.RemoteFd;
 import java.util.List;
 import java.util.Optional;
@@ -54,6 +55,16 @@ class HardwareAdapterTest {
     @Override
     public List<DescriptorResource> descriptors() {
       return List.of();
+    }
+
+    @Override
+    public Optional<Peer> peer(DescriptorResource resource) {
+      return Optional.empty();
+    }
+
+    @Override
+    public boolean guestCanRest() {
+      return true;
     }
   }
 }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.vmckpt.ckpt.proc.ProcFs;
 import dev.vmckpt.ckpt.raw.LinuxFileCloner;
+import dev.vmckpt.kit.Claiming;
 import dev.vmckpt.kit.SelfTask;
 import dev.vmckpt.spi.Adapter;
 import dev.vmckpt.spi.Claim;
@@ -104,18 +105,7 @@ final class AdapterMoments implements AutoCloseable {
 
   private List<DescriptorResource> claimed(Adapter adapter, List<RemoteFd> fds) {
     List<DescriptorResource> all = fds.stream().map(this::describe).toList();
-    ClaimContext context =
-        new ClaimContext() {
-          @Override
-          public FileCloner cloner() {
-            return new LinuxFileCloner();
-          }
-
-          @Override
-          public List<DescriptorResource> descriptors() {
-            return all;
-          }
-        };
+    ClaimContext context = new Claiming(new LinuxFileCloner(), all);
     for (DescriptorResource each : all) {
       assertThat(adapter.claim(each, context).map(Claim::refusal)).as(each.link()).isEmpty();
       assertThat(adapter.claim(each, context)).as(each.link()).isPresent();
@@ -231,6 +221,11 @@ final class AdapterMoments implements AutoCloseable {
       @Override
       public RemoteTask process() {
         return task;
+      }
+
+      @Override
+      public RemoteFd keep(RemoteFd fd) {
+        throw new AssertionError("a machine is not met before");
       }
 
       @Override

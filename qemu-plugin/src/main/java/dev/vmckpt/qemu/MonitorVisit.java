@@ -258,6 +258,11 @@ final class MonitorVisit implements Visit {
     return List.of();
   }
 
+  @Override
+  public boolean canRest() {
+    return true;
+  }
+
   /** What keeps disks; null if nobody asked. */
   @Nullable Backups backups() {
     return backups;

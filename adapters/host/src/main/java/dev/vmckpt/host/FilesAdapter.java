@@ -13,6 +13,7 @@ import dev.vmckpt.spi.Detachment;
 import dev.vmckpt.spi.ExamineContext;
 import dev.vmckpt.spi.FileCloner;
 import dev.vmckpt.spi.Finding;
+import dev.vmckpt.spi.Peer;
 import dev.vmckpt.spi.PreflightContext;
 import dev.vmckpt.spi.ReattachContext;
 import dev.vmckpt.spi.Reattachment;
@@ -163,5 +164,15 @@ public final class FilesAdapter implements Adapter {
   }
 
   private record Asking(FileCloner cloner, List<DescriptorResource> descriptors)
-      implements ClaimContext {}
+      implements ClaimContext {
+    @Override
+    public Optional<Peer> peer(DescriptorResource resource) {
+      return Optional.empty();
+    }
+
+    @Override
+    public boolean guestCanRest() {
+      return true;
+    }
+  }
 }

@@ -129,6 +129,12 @@ final class DomainVisit implements Visit, MonitorPassage {
     return List.of();
   }
 
+  /** It is QEMU's adapter that stops the guest, by our passage. */
+  @Override
+  public boolean canRest() {
+    return false;
+  }
+
   /** None without somebody who lets the guest go on, here and when it is restored. */
   @Override
   public List<MonitorPassage> passages() {

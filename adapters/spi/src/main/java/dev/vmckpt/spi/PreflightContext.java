@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.spi;
 
+import dev.vmckpt.spi.remote.RemoteFd;
 import dev.vmckpt.spi.remote.RemoteTask;
 import java.util.Map;
 
@@ -8,6 +9,14 @@ import java.util.Map;
 public interface PreflightContext {
   /** A process of ours in which things may be tried; whatever is opened in it goes with it. */
   RemoteTask process();
+
+  /**
+   * Keeps a descriptor of that process: the husk will have it at the same number, until the restore
+   * is complete.
+   *
+   * @return its number from now on
+   */
+  RemoteFd keep(RemoteFd fd);
 
   /** {@code --reattach KEY:VALUE}, by key; the keys are {@code fd:N} and the words of adapters. */
   Map<String, String> reattach();

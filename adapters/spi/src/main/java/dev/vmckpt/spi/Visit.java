@@ -11,6 +11,12 @@ public interface Visit extends AutoCloseable {
   /** Ways to a monitor that somebody else holds; possibly none. */
   List<MonitorPassage> passages();
 
+  /**
+   * Whether the guest of the target can be brought to rest by it, see {@link
+   * Detachment#guestRests}.
+   */
+  boolean canRest();
+
   /** Leaves the outside as it was found; called exactly once, whatever else failed. */
   @Override
   void close();

@@ -3,9 +3,11 @@ package dev.vmckpt.ckpt.objects;
 
 import dev.vmckpt.ckpt.proc.ProcFs;
 import dev.vmckpt.ckpt.raw.FileCalls;
+import dev.vmckpt.spi.Peer;
 import dev.vmckpt.spi.error.TargetGoneException;
 import dev.vmckpt.spi.error.VmckptException;
 import java.io.File;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -32,6 +34,7 @@ final class Backends {
   private final Map<Long, SocketFacts> sockets;
   private final Map<Long, Integer> holders = new HashMap<>();
   private @Nullable Set<Integer> found;
+  private @Nullable Set<Integer> sharing;
 
   /**
    * @param sockets all of the target, by their inodes
@@ -41,27 +44,39 @@ final class Backends {
     this.sockets = sockets;
   }
 
-  /** Who is at the other end of a connection, if they are such a one: their name and pid. */
-  @Nullable String at(SocketFacts socket) {
+  /** Who is at the other end of a connection, if they are such a one. */
+  @Nullable Peer at(SocketFacts socket) {
     Set<Integer> backends = found;
     if (backends == null) {
       backends = find();
       found = backends;
     }
+    return backends.contains(holder(socket)) ? peer(socket) : null;
+  }
+
+  /** Who is at the other end of a connection; null if nobody is found there. */
+  @Nullable Peer peer(SocketFacts socket) {
     int peer = holder(socket);
-    return backends.contains(peer) ? name(peer) + " (process " + peer + ")" : null;
+    if (peer == 0) {
+      return null;
+    }
+    byte[] address = socket.peer();
+    String path = address == null ? "" : SocketAddress.text(address);
+    String folder = FileCalls.readLink("/proc/" + peer + "/cwd");
+    if (!path.isEmpty() && !path.startsWith("/") && !path.startsWith("@") && folder != null) {
+      path = Path.of(folder).resolve(path).toString();
+    }
+    return new Peer(peer, name(peer), path, sharing().contains(peer));
   }
 
   private Set<Integer> find() {
     Set<Integer> called = new HashSet<>();
     Set<Integer> given = new HashSet<>();
-    Set<Integer> all = new TreeSet<>();
     for (SocketFacts socket : sockets.values()) {
       int peer = holder(socket);
       if (peer == 0) {
         continue;
       }
-      all.add(peer);
       boolean named = socket.peer() != null && !SocketAddress.isUnbound(socket.peer());
       if (named) {
         called.add(peer);
@@ -71,6 +86,22 @@ final class Backends {
     }
     Set<Integer> backends = new HashSet<>(called);
     backends.retainAll(given);
+    backends.addAll(sharing());
+    return backends;
+  }
+
+  /** Those outside who map memory that the target shares, or hold event counters of it. */
+  private Set<Integer> sharing() {
+    Set<Integer> known = sharing;
+    if (known != null) {
+      return known;
+    }
+    Set<Integer> found = new HashSet<>();
+    Set<Integer> all = new TreeSet<>();
+    for (SocketFacts socket : sockets.values()) {
+      all.add(holder(socket));
+    }
+    all.remove(0);
     if (!all.isEmpty()) {
       Set<String> shared = sharedMappings(pid);
       List<Integer> counters = counters(pid);
@@ -78,11 +109,12 @@ final class Backends {
         Set<String> theirs = sharedMappings(peer);
         theirs.retainAll(shared);
         if (!theirs.isEmpty() || sharesCounter(counters, peer)) {
-          backends.add(peer);
+          found.add(peer);
         }
       }
     }
-    return backends;
+    sharing = found;
+    return found;
   }
 
   /** The process outside that holds the other end of a UNIX connection; 0 if that is not known. */

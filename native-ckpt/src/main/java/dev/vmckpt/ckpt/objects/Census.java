@@ -10,6 +10,7 @@ import dev.vmckpt.ckpt.raw.Sys;
 import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.FdInfo;
 import dev.vmckpt.spi.FileStat;
+import dev.vmckpt.spi.Peer;
 import dev.vmckpt.spi.error.Errno;
 import dev.vmckpt.spi.error.NotPermittedException;
 import dev.vmckpt.spi.error.Refusal;
@@ -23,6 +24,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -240,6 +242,14 @@ public final class Census implements AutoCloseable {
   /** Who of those outside serves a device of the target. */
   Backends backends() {
     return backends;
+  }
+
+  /** Who is at the other end of a UNIX connection, if that is somebody outside who can be found. */
+  public Optional<Peer> peer(DescriptorResource resource) {
+    SocketFacts facts = socket(resource);
+    return facts != null && facts.isUnix() && role(resource) == SocketFacts.Role.LOST
+        ? Optional.ofNullable(backends.peer(facts))
+        : Optional.empty();
   }
 
   SocketOptions socketOptions() {

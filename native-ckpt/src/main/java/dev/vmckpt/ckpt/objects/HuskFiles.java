@@ -152,9 +152,19 @@ public final class HuskFiles implements AutoCloseable {
     if (made >= parkFrom) {
       return new RemoteFd((int) made);
     }
-    long fd = husk.call("fcntl", "fd:" + made, Nr.FCNTL, made, F_DUPFD_CLOEXEC, parkFrom);
-    husk.call("close", "fd:" + made, Nr.CLOSE, made);
-    return new RemoteFd((int) fd);
+    return park(husk, new RemoteFd((int) made), parkFrom);
+  }
+
+  /**
+   * Moves a descriptor of a process of ours.
+   *
+   * @param from the lowest number it may have then
+   */
+  public static RemoteFd park(RemoteProcess process, RemoteFd fd, int from) {
+    long at =
+        process.call("fcntl(F_DUPFD)", fd.toString(), Nr.FCNTL, fd.number(), F_DUPFD_CLOEXEC, from);
+    process.call("close", fd.toString(), Nr.CLOSE, fd.number());
+    return new RemoteFd((int) at);
   }
 
   /** Another descriptor of the same open file description. */

@@ -6,6 +6,7 @@ import dev.vmckpt.ckpt.raw.SocketCalls;
 import dev.vmckpt.spi.Claim;
 import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.FdInfo;
+import dev.vmckpt.spi.Peer;
 import dev.vmckpt.spi.error.Refusal;
 import dev.vmckpt.spi.error.RefusedException;
 import dev.vmckpt.spi.image.DescriptorImage;
@@ -53,8 +54,9 @@ final class LostPeer implements KernelObject<DescriptorImage.LostPeer> {
     }
     String summary = "connection to " + facts.peerText() + "; comes back as a peer that hung up";
     Refusal refusal = SocketPair.inFlight(resource, resource.info());
-    String backend = facts.isUnix() ? census.backends().at(facts) : null;
-    if (backend != null) {
+    Peer peer = facts.isUnix() ? census.backends().at(facts) : null;
+    if (peer != null) {
+      String backend = peer.text();
       return Optional.of(
           Claim.refused(
               "connection to " + backend + ", which serves a device of the target",

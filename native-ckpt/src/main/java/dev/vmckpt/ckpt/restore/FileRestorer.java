@@ -43,7 +43,6 @@ import java.util.Set;
  * their adapters; in ascending order, but epoll last, for it refers to the others.
  */
 final class FileRestorer implements ReattachContext {
-  private static final int F_DUPFD_CLOEXEC = 1030;
   private static final int F_GETFL = 3;
   private static final int F_SETFL = 4;
   private static final int F_SETOWN = 8;
@@ -216,11 +215,7 @@ final class FileRestorer implements ReattachContext {
 
   @Override
   public RemoteFd park(RemoteFd fd) {
-    int at =
-        (int)
-            husk.call("fcntl(F_DUPFD)", "" + fd, Nr.FCNTL, fd.number(), F_DUPFD_CLOEXEC, parkFrom);
-    husk.call("close", "" + fd, Nr.CLOSE, fd.number());
-    return new RemoteFd(at);
+    return HuskFiles.park(husk, fd, parkFrom);
   }
 
   @Override

@@ -108,13 +108,14 @@ final class HuskBuilder implements AutoCloseable {
   }
 
   /**
-   * Makes the husk, with nothing open and nothing mapped but its workspace.
+   * Makes the husk, with nothing mapped but its workspace, and nothing open but what was kept.
    *
+   * @param kept the first number of what stays open
    * @return it
    */
-  Husk build() {
+  Husk build(int kept) {
     Husk from = started();
-    from.queue("close_range", "all descriptors", Nr.CLOSE_RANGE, 0, 0xffffffffL, 0);
+    from.queue("close_range", "all descriptors", Nr.CLOSE_RANGE, 0, kept - 1, 0);
     from.flush();
     Husk made = numbersAreFree() ? tryMake(from, CLONE_PARENT) : null;
     if (made == null) {
@@ -132,6 +133,9 @@ final class HuskBuilder implements AutoCloseable {
         throw new FailureException(
             "process " + image.pid() + " has no room in a pid namespace of its own");
       }
+      // The init outlives its child: what it held would not hang up.
+      init.queue("close_range", "kept descriptors", Nr.CLOSE_RANGE, 0, 0xffffffffL, 0);
+      init.flush();
     }
     husk = made;
     from.kill();

@@ -4,6 +4,7 @@ package dev.vmckpt.ckpt.restore;
 import dev.vmckpt.ckpt.RestoreRequest;
 import dev.vmckpt.ckpt.memory.AreaRestorer;
 import dev.vmckpt.ckpt.memory.PageScan;
+import dev.vmckpt.ckpt.objects.HuskFiles;
 import dev.vmckpt.ckpt.proc.MapsParser;
 import dev.vmckpt.ckpt.proc.ProcArea;
 import dev.vmckpt.ckpt.proc.ProcFs;
@@ -17,6 +18,7 @@ import dev.vmckpt.spi.image.HostFacts;
 import dev.vmckpt.spi.image.Manifest;
 import dev.vmckpt.spi.image.ProcessImage;
 import dev.vmckpt.spi.remote.RemoteAddress;
+import dev.vmckpt.spi.remote.RemoteFd;
 import dev.vmckpt.spi.remote.RemoteTask;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -30,14 +32,19 @@ final class Preflight {
 
   /**
    * @param builder whose first process has been started
+   * @param parkFrom higher than any wanted number of a descriptor
    * @param notes is added to: what will come back otherwise
    * @throws RefusedException naming everything that stands in the way
    */
   static void check(
-      RestoreRequest request, HuskBuilder builder, AdapterSet adapters, List<String> notes) {
+      RestoreRequest request,
+      HuskBuilder builder,
+      AdapterSet adapters,
+      int parkFrom,
+      List<String> notes) {
     Manifest manifest = request.manifest();
     List<Refusal> refusals = new ArrayList<>(ofHost(manifest, builder.xstate()));
-    Context context = new Context(builder.first(), request.reattach(), notes);
+    Context context = new Context(builder.first(), request.reattach(), parkFrom, notes);
     for (ProcessImage process : manifest.processes()) {
       refusals.addAll(AreaRestorer.missingFiles(process.memory()));
       Connections.of(process.files(), adapters)
@@ -51,8 +58,14 @@ final class Preflight {
     }
   }
 
-  private record Context(RemoteTask process, Map<String, String> reattach, List<String> notes)
+  private record Context(
+      RemoteTask process, Map<String, String> reattach, int parkFrom, List<String> notes)
       implements PreflightContext {
+    @Override
+    public RemoteFd keep(RemoteFd fd) {
+      return HuskFiles.park(process, fd, parkFrom);
+    }
+
     @Override
     public void note(String message) {
       notes.add(message);

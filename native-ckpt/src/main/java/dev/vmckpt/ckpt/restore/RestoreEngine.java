@@ -58,8 +58,11 @@ public final class RestoreEngine {
     List<String> notes = new ArrayList<>();
     try (HuskBuilder builder = new HuskBuilder(image)) {
       builder.start();
-      Preflight.check(request, builder, adapters, notes);
-      Husk husk = builder.build();
+      int parkFrom = parkFrom(image.files());
+      // What is made of it inherits that.
+      allowDescriptors(builder.first().pid(), parkFrom);
+      Preflight.check(request, builder, adapters, parkFrom, notes);
+      Husk husk = builder.build(parkFrom);
       if (husk.pid() != image.pid()) {
         notes.add(
             "process number "
@@ -70,8 +73,6 @@ public final class RestoreEngine {
       AreaRestorer areas = new AreaRestorer(husk, image.memory(), request.folder(), request.lazy());
       Layout.restore(husk, image.memory().layout());
       areas.mapVdso();
-      int parkFrom = parkFrom(image.files());
-      allowDescriptors(husk.pid(), parkFrom);
       int pagesFd = openPages(husk, request, image, parkFrom);
       areas.mapAreas(pagesFd);
       if (!Clocks.tryContinue(husk, image.clocks())) {

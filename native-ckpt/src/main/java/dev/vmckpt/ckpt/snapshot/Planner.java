@@ -24,6 +24,7 @@ import dev.vmckpt.spi.Claim;
 import dev.vmckpt.spi.ClaimContext;
 import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.FileCloner;
+import dev.vmckpt.spi.Peer;
 import dev.vmckpt.spi.error.NotPermittedException;
 import dev.vmckpt.spi.error.Refusal;
 import dev.vmckpt.spi.error.RefusedException;
@@ -56,14 +57,15 @@ final class Planner {
    * Makes the plan of a process.
    *
    * @param drops names of descriptors to leave out
+   * @param canRest whether the guest can be brought to rest, as far as is known
    * @throws TargetGoneException if there is no such process
    * @throws NotPermittedException if it may not be looked at
    */
-  Plan plan(int pid, Set<String> drops) {
-    return plan(pid, drops, null);
+  Plan plan(int pid, Set<String> drops, boolean canRest) {
+    return plan(pid, drops, canRest, null);
   }
 
-  private Plan plan(int pid, Set<String> drops, @Nullable Lodger lodger) {
+  private Plan plan(int pid, Set<String> drops, boolean canRest, @Nullable Lodger lodger) {
     ProcStatus status = ProcStatus.parse(ProcFs.read(ProcFs.of(pid, "status")));
     if (status.state() == 'Z' || status.state() == 'X') {
       throw new TargetGoneException("process " + pid + " has ended already");
@@ -79,19 +81,20 @@ final class Planner {
     refuseProcess(pid, status, refusals);
     ProcStat stat = ProcStat.parse(ProcFs.read(ProcFs.of(pid, "stat")));
     Census census = Census.take(pid);
+    ClaimContext context = new Context(census, canRest);
     String maps = Maps.of(pid, lodger);
     AddressSpacePlan memory =
         new AddressSpacePlan(
             pid,
             withoutOurs(SmapsParser.parse(ProcFs.read(ProcFs.of(pid, "smaps"))), lodger),
             census.descriptors(),
-            area -> owner(area, census, drops));
+            area -> owner(area, context, drops));
     refusals.addAll(memory.refusals());
     refusals.addAll(census.refusals());
     refusals.addAll(Surroundings.refusals(pid, maps, census.descriptors()));
     List<Owned> descriptors = new ArrayList<>();
     for (DescriptorResource resource : census.descriptors()) {
-      Owned owned = own(resource, census, drops);
+      Owned owned = own(resource, census, context, drops);
       descriptors.add(owned);
       if (owned.refusal() != null) {
         refusals.add(
@@ -149,8 +152,8 @@ final class Planner {
    *
    * @param lodger a task of ours in it, which is no part of it
    */
-  Plan planBeside(int pid, Set<String> drops, @Nullable Lodger lodger) {
-    Plan plan = plan(pid, drops, lodger);
+  Plan planBeside(int pid, Set<String> drops, boolean canRest, @Nullable Lodger lodger) {
+    Plan plan = plan(pid, drops, canRest, lodger);
     List<Refusal> refusals = new ArrayList<>();
     for (Refusal refusal : plan.refusals()) {
       if (!refusal.why().startsWith(TRACED)) {
@@ -195,7 +198,8 @@ final class Planner {
     }
   }
 
-  private Owned own(DescriptorResource resource, Census census, Set<String> drops) {
+  private Owned own(
+      DescriptorResource resource, Census census, ClaimContext context, Set<String> drops) {
     boolean dropped = false;
     for (int i = 0; i < resource.numbers().size(); i++) {
       dropped |= drops.contains(resource.numbers().get(i).toString());
@@ -211,7 +215,6 @@ final class Planner {
           null,
           null);
     }
-    Context context = new Context(census.descriptors());
     for (Adapter adapter : adapters.ordered()) {
       Optional<Claim> claim = adapter.claim(resource, context);
       if (claim.isPresent()) {
@@ -247,8 +250,7 @@ final class Planner {
   }
 
   /** The adapter that carries an area, unless what it maps is left out. */
-  private @Nullable AreaOwner owner(AreaResource area, Census census, Set<String> drops) {
-    Context context = new Context(census.descriptors());
+  private @Nullable AreaOwner owner(AreaResource area, ClaimContext context, Set<String> drops) {
     for (Adapter adapter : adapters.ordered()) {
       Optional<AreaClaim> claim = adapter.claim(area, context);
       if (claim.isPresent() && !drops.contains(claim.get().descriptor().toString())) {
@@ -365,20 +367,32 @@ final class Planner {
   }
 
   private final class Context implements ClaimContext {
-    private final List<DescriptorResource> descriptors;
+    private final Census census;
+    private final boolean canRest;
 
-    Context(List<DescriptorResource> descriptors) {
-      this.descriptors = descriptors;
+    Context(Census census, boolean canRest) {
+      this.census = census;
+      this.canRest = canRest;
     }
 
     @Override
     public List<DescriptorResource> descriptors() {
-      return descriptors;
+      return census.descriptors();
     }
 
     @Override
     public FileCloner cloner() {
       return cloner;
+    }
+
+    @Override
+    public Optional<Peer> peer(DescriptorResource resource) {
+      return census.peer(resource);
+    }
+
+    @Override
+    public boolean guestCanRest() {
+      return canRest;
     }
   }
 }

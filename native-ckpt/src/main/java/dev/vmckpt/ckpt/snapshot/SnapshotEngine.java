@@ -55,7 +55,7 @@ public final class SnapshotEngine {
    * @throws RefusedException as {@link #take} would
    */
   public Set<String> check(SnapshotRequest request) {
-    try (Plan plan = planner.plan(request.pid(), request.drops())) {
+    try (Plan plan = planner.plan(request.pid(), request.drops(), true)) {
       refuse(plan);
       Set<String> concerned = new HashSet<>();
       for (Plan.Owned owned : plan.descriptors()) {
@@ -87,7 +87,7 @@ public final class SnapshotEngine {
 
   private Captured take(SnapshotRequest request, Visits visits, ProgressListener progress) {
     for (int attempt = 1; ; attempt++) {
-      try (Plan plan = planner.plan(request.pid(), request.drops())) {
+      try (Plan plan = planner.plan(request.pid(), request.drops(), visits.canRest())) {
         refuse(plan);
         return attempt(plan, request, visits, progress, attempt == ATTEMPTS);
       } catch (PlanOutdatedException e) {
@@ -142,7 +142,7 @@ public final class SnapshotEngine {
         detach(plan, context, adapter -> !adapter.last(), detached);
         if (!holds(plan, lodging)) {
           // What was prepared may have made the target map or start something.
-          plan = planAgain(plan, lodging, request, replanned);
+          plan = planAgain(plan, lodging, request, visits.canRest(), replanned);
           recorder = new Recorder(plan, lodging, request, cloner, notes);
         }
         detach(plan, context, Adapter::last, detached);
@@ -156,7 +156,7 @@ public final class SnapshotEngine {
           freeze.stop();
           recorder.settle(freeze, detached, last);
           if (last) {
-            plan = planAgain(plan, lodging, request, replanned);
+            plan = planAgain(plan, lodging, request, visits.canRest(), replanned);
             recorder = new Recorder(plan, lodging, request, cloner, notes);
           }
           try {
@@ -224,8 +224,9 @@ public final class SnapshotEngine {
    * @param replanned is told of the plan, so that it is closed
    * @throws PlanOutdatedException if what was prepared is of no use for it
    */
-  private Plan planAgain(Plan old, Lodging lodging, SnapshotRequest request, List<Plan> replanned) {
-    Plan plan = planner.planBeside(request.pid(), request.drops(), lodging.tryLodger());
+  private Plan planAgain(
+      Plan old, Lodging lodging, SnapshotRequest request, boolean canRest, List<Plan> replanned) {
+    Plan plan = planner.planBeside(request.pid(), request.drops(), canRest, lodging.tryLodger());
     replanned.add(plan);
     refuse(plan);
     Set<Integer> closed = old.census().closedSince(request.pid());
@@ -412,7 +413,7 @@ public final class SnapshotEngine {
 
   /** Lets adapters furnish a throwaway process with what they carry; see {@link Rehearsal}. */
   void furnish(int pid, Predicate<Adapter> which) {
-    try (Plan plan = planner.plan(pid, Set.of())) {
+    try (Plan plan = planner.plan(pid, Set.of(), true)) {
       refuse(plan);
       Lodging lodging = new Lodging(plan);
       try {
@@ -429,6 +430,6 @@ public final class SnapshotEngine {
 
   /** The plan of a process, without touching it. */
   Plan plan(int pid, Set<String> drops) {
-    return planner.plan(pid, drops);
+    return planner.plan(pid, drops, true);
   }
 }

@@ -55,6 +55,16 @@ final class Visits implements AutoCloseable {
     return passages;
   }
 
+  /** Whether one of them can bring the guest to rest. */
+  boolean canRest() {
+    for (Visit visit : open) {
+      if (visit.canRest()) {
+        return true;
+      }
+    }
+    return false;
+  }
+
   /** What the user is told of them; nothing is added later. */
   List<String> notes() {
     return notes;

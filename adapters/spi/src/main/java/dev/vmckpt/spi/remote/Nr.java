@@ -33,6 +33,7 @@ public final class Nr {
   public static final int CONNECT = 42;
   public static final int ACCEPT = 43;
   public static final int SENDTO = 44;
+  public static final int RECVFROM = 45;
   public static final int SENDMSG = 46;
   public static final int SHUTDOWN = 48;
   public static final int BIND = 49;
