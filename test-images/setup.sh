@@ -89,7 +89,12 @@ group_check() {
     want qemu-guest-agent qemu-ga
     want swtpm swtpm
     want iproute2 ip
-    want util-linux losetup unshare
+    want util-linux losetup unshare setpriv setsid
+    want libvirt-daemon libvirtd virtlogd
+    want libvirt-clients virsh
+    for driver in /usr/lib/*/libvirt/connection-driver/libvirt_driver_qemu.so; do
+        [ -e "$driver" ] || wanted="$wanted libvirt-daemon-driver-qemu"
+    done
     want grub-common grub-mkimage
     [ -e /usr/lib/grub/i386-pc/boot.img ] || wanted="$wanted grub-pc-bin"
 }

@@ -21,7 +21,13 @@ import picocli.CommandLine.Parameters;
     description =
         "Shows what a process holds, and who carries each piece. Changes nothing; a KVM machine is"
             + " asked from inside, which stops the process for a moment.",
-    footer = {"", "Example:", "  vmckpt inspect 4242", "  vmckpt inspect 4242 --drop fd:12 --all"})
+    footer = {
+      "",
+      "Example:",
+      "  vmckpt inspect 4242",
+      "  vmckpt inspect libvirt:web",
+      "  vmckpt inspect 4242 --drop fd:12 --all"
+    })
 final class InspectCommand extends AbstractCommand {
   @Parameters(paramLabel = "TARGET", description = Target.DESCRIPTION)
   String target = "";

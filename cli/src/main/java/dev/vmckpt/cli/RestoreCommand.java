@@ -32,6 +32,7 @@ import picocli.CommandLine.Parameters;
       "Example:",
       "  vmckpt restore web",
       "  vmckpt restore web --foreground --reattach fd:1=/tmp/console.log",
+      "  vmckpt restore web --in-place --reattach libvirt=adopt",
       "  vmckpt restore web --on qemu --accel kvm --reattach netdev:n0=user"
     })
 final class RestoreCommand extends AbstractCommand {
@@ -63,8 +64,8 @@ final class RestoreCommand extends AbstractCommand {
       names = "--reattach",
       paramLabel = "KEY=VALUE",
       description =
-          "Attach a connection to something else, for example fd:1=/tmp/console.log. With --on"
-              + " qemu: netdev:ID, chardev:ID, disk:PATH.")
+          "Attach a connection to something else, for example fd:1=/tmp/console.log; libvirt=adopt"
+              + " gives a domain back to libvirt. With --on qemu: netdev:ID, chardev:ID, disk:PATH.")
   Map<String, String> reattach = new LinkedHashMap<>();
 
   @Option(

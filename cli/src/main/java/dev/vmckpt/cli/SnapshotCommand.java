@@ -30,6 +30,7 @@ import picocli.CommandLine.Parameters;
       "",
       "Example:",
       "  vmckpt snapshot qemu-system-x86_64 --name web --tag before-upgrade",
+      "  vmckpt snapshot libvirt:web --name web",
       "  vmckpt snapshot 4242 --kill --json",
       "  vmckpt snapshot qemu-system-x86_64 --name web --machine"
     })
@@ -143,6 +144,9 @@ final class SnapshotCommand extends AbstractCommand {
     Map<String, String> options = new HashMap<>();
     if (!monitor.isEmpty()) {
       options.put("qmp", monitor);
+    }
+    if (!Target.domain(target).isEmpty()) {
+      options.put("libvirt", Target.domain(target));
     }
     if (machine) {
       options.put("machine", "");

@@ -2,6 +2,7 @@
 package dev.vmckpt.cli;
 
 import dev.vmckpt.ckpt.Processes;
+import dev.vmckpt.libvirt.Domains;
 import dev.vmckpt.spi.error.TargetGoneException;
 import dev.vmckpt.spi.error.UsageException;
 import java.nio.file.Files;
@@ -11,10 +12,11 @@ import java.util.List;
 /** What TARGET on a command line stands for. */
 final class Target {
   static final String DESCRIPTION =
-      "A pid, the name of exactly one process, or qmp:PATH for the QEMU whose monitor listens"
-          + " there.";
+      "A pid, the name of exactly one process, qmp:PATH for the QEMU whose monitor listens"
+          + " there, or libvirt:NAME for a domain of libvirt.";
 
   private static final String QMP = "qmp:";
+  private static final String LIBVIRT = "libvirt:";
 
   private Target() {}
 
@@ -23,10 +25,16 @@ final class Target {
     return word.startsWith(QMP) ? word.substring(QMP.length()) : "";
   }
 
+  /** The domain of libvirt that a target is named by; empty if it is not. */
+  static String domain(String word) {
+    return word.startsWith(LIBVIRT) ? word.substring(LIBVIRT.length()) : "";
+  }
+
   /**
    * The pid of a target.
    *
-   * @param word a pid, the name of exactly one process, or {@code qmp:PATH}
+   * @param word a pid, the name of exactly one process, {@code qmp:PATH}, {@code libvirt:NAME} or
+   *     {@code libvirt:URI#NAME}
    * @throws TargetGoneException if there is none
    * @throws UsageException if there are several
    */
@@ -37,6 +45,9 @@ final class Target {
         throw new TargetGoneException("there is no process " + word);
       }
       return pid;
+    }
+    if (word.startsWith(LIBVIRT)) {
+      return Domains.pid(domain(word));
     }
     String monitor = monitor(word);
     boolean named = monitor.isEmpty();

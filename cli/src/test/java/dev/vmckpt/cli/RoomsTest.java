@@ -46,7 +46,8 @@ class RoomsTest {
       rooms.add(each.getPackageName().replaceAll("dev\\.vmckpt\\.(\\w+).*", "$1"));
     }
     assertThat(rooms)
-        .contains("spi", "ckpt", "host", "hwemulator", "qemu", "qmp", "kvm", "store", "cli");
+        .contains(
+            "spi", "ckpt", "host", "hwemulator", "libvirt", "qemu", "qmp", "kvm", "store", "cli");
   }
 
   @Test
@@ -110,6 +111,18 @@ class RoomsTest {
         .should()
         .dependOnClassesThat()
         .resideInAPackage("com.sun.jna..")
+        .check(classes);
+  }
+
+  /** It calls by JNA itself; whoever uses it does not. */
+  @Test
+  void libvirtIsKnownInOneRoom() {
+    noClasses()
+        .that()
+        .resideOutsideOfPackage("dev.vmckpt.libvirt..")
+        .should()
+        .dependOnClassesThat()
+        .resideInAPackage("org.libvirt..")
         .check(classes);
   }
 

@@ -8,8 +8,10 @@ import dev.vmckpt.qmp.QmpErrorException;
 import dev.vmckpt.qmp.QmpException;
 import dev.vmckpt.qmp.QmpOptions;
 import dev.vmckpt.spi.GuardedChannel;
+import dev.vmckpt.spi.MonitorPassage;
 import dev.vmckpt.spi.error.SyscallException;
 import java.time.Duration;
+import java.util.function.BiFunction;
 import java.util.function.Supplier;
 
 /**
@@ -23,15 +25,15 @@ final class Monitor implements AutoCloseable {
   /** Until a command is done: to stop a guest writes out what its disks have not yet. */
   private static final Duration PATIENCE = Duration.ofSeconds(30);
 
-  private final Supplier<? extends GuardedChannel> connect;
+  private final Supplier<Monitor> again;
   private final GuardedChannel channel;
   private final Qmp qmp;
   private final Mark mark = Mark.own();
   private boolean stopped;
   private String undo = "";
 
-  private Monitor(Supplier<? extends GuardedChannel> connect, GuardedChannel channel, Qmp qmp) {
-    this.connect = connect;
+  private Monitor(Supplier<Monitor> again, GuardedChannel channel, Qmp qmp) {
+    this.again = again;
     this.channel = channel;
     this.qmp = qmp;
   }
@@ -44,12 +46,28 @@ final class Monitor implements AutoCloseable {
    * @throws SyscallException if nobody listens
    */
   static Monitor meet(Supplier<? extends GuardedChannel> connect) {
-    GuardedChannel channel = connect.get();
+    return over(connect.get(), Qmp::adopt, GREETING, () -> meet(connect));
+  }
+
+  /**
+   * Meets a monitor that somebody else holds.
+   *
+   * @throws QmpException if it does not answer
+   */
+  static Monitor meet(MonitorPassage passage) {
+    return over(passage.open(), Qmp::resume, PATIENCE, () -> meet(passage));
+  }
+
+  private static Monitor over(
+      GuardedChannel channel,
+      BiFunction<GuardedChannel, QmpOptions, Qmp> begin,
+      Duration timeout,
+      Supplier<Monitor> again) {
     boolean done = false;
     try {
-      Qmp qmp = Qmp.adopt(channel, QmpOptions.DEFAULT.withTimeout(GREETING));
+      Qmp qmp = begin.apply(channel, QmpOptions.DEFAULT.withTimeout(timeout));
       done = true;
-      return new Monitor(connect, channel, qmp);
+      return new Monitor(again, channel, qmp);
     } finally {
       if (!done) {
         channel.close();
@@ -96,8 +114,8 @@ final class Monitor implements AutoCloseable {
       throw e;
     } catch (QmpException e) {
       // What broke may have been the connection alone.
-      try (Monitor again = meet(connect)) {
-        goOn(again.qmp, mark);
+      try (Monitor other = again.get()) {
+        goOn(other.qmp, mark);
       } catch (QmpException | SyscallException worse) {
         e.addSuppressed(worse);
         throw e;

@@ -2,6 +2,7 @@
 package dev.vmckpt.qemu;
 
 import dev.vmckpt.spi.error.UsageException;
+import dev.vmckpt.spi.proc.UnixSockets;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;

@@ -10,6 +10,7 @@ import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.DetachContext;
 import dev.vmckpt.spi.DiskKeeper;
 import dev.vmckpt.spi.FileCloner;
+import dev.vmckpt.spi.MonitorPassage;
 import dev.vmckpt.spi.Visit;
 import dev.vmckpt.spi.VisitContext;
 import dev.vmckpt.spi.error.FailureException;
@@ -17,6 +18,7 @@ import dev.vmckpt.spi.error.Refusal;
 import dev.vmckpt.spi.error.RefusedException;
 import dev.vmckpt.spi.error.SyscallException;
 import dev.vmckpt.spi.error.UsageException;
+import dev.vmckpt.spi.proc.UnixSockets;
 import java.net.SocketAddress;
 import java.net.UnixDomainSocketAddress;
 import java.nio.file.Path;
@@ -39,8 +41,13 @@ final class MonitorVisit implements Visit {
   /** Others may connect to the target right when we do. */
   private static final int ATTEMPTS = 3;
 
+  private static final List<MonitorPassage> NO_PASSAGES = List.of();
+
   private final Monitor monitor;
+
+  /** The target's end of our connection; empty if there is none. */
   private final String link;
+
   private final Runnable closed;
   private final int pid;
   private final FileCloner cloner;
@@ -79,6 +86,14 @@ final class MonitorVisit implements Visit {
         return Optional.of(machine ? visit.withMachine() : visit);
       } catch (QmpException | SyscallException | FailureException e) {
         reasons.add(e.getMessage() + "");
+      }
+    }
+    for (MonitorPassage passage : wish.isEmpty() ? context.passages() : NO_PASSAGES) {
+      try {
+        MonitorVisit visit = take(context, passage, closed);
+        return Optional.of(machine ? visit.withMachine() : visit);
+      } catch (QmpException | FailureException e) {
+        reasons.add("by " + passage.holder() + ": " + e.getMessage());
       }
     }
     if (machine) {
@@ -134,6 +149,7 @@ final class MonitorVisit implements Visit {
         after.removeAll(before);
         if (after.size() == 1) {
           goOnForTheDead(monitor, context);
+          undoForTheDead(monitor, context);
           taken = true;
           return new MonitorVisit(context, monitor, after.iterator().next(), closed);
         }
@@ -150,17 +166,35 @@ final class MonitorVisit implements Visit {
     }
   }
 
+  /** Takes a monitor that somebody else holds: none of the target's sockets is ours then. */
+  private static MonitorVisit take(VisitContext context, MonitorPassage passage, Runnable closed) {
+    Monitor monitor = Monitor.meet(passage);
+    boolean taken = false;
+    try {
+      goOnForTheDead(monitor, context);
+      taken = true;
+      return new MonitorVisit(context, monitor, "", closed);
+    } finally {
+      if (!taken) {
+        monitor.close();
+      }
+    }
+  }
+
   /** A monitor serves one client at a time; another would wait in the kernel's queue. */
   private static void requireFree(int pid, SocketAddress place) {
     Path directory = MonitorFinder.directory(pid);
     for (String held : UnixSockets.of(pid).connected().values()) {
       if (place.equals(UnixDomainSocketAddress.of(directory.resolve(held)))) {
-        throw new FailureException("somebody else holds " + held);
+        throw new FailureException(
+            "somebody else holds "
+                + held
+                + (held.contains("/libvirt/") ? "; name the domain: libvirt:NAME" : ""));
       }
     }
   }
 
-  /** Undoes what a vmckpt has left that was killed together with its guard. */
+  /** Undoes that a vmckpt stopped the guest which was killed together with its guard. */
   private static void goOnForTheDead(Monitor monitor, VisitContext context) {
     for (Mark mark : Mark.all(monitor.qmp())) {
       if (mark.isAlive()) {
@@ -172,6 +206,9 @@ final class MonitorVisit implements Visit {
       }
       mark.tryRemove(monitor.qmp());
     }
+  }
+
+  private static void undoForTheDead(Monitor monitor, VisitContext context) {
     if (!Leftovers.undo(monitor.qmp()).isEmpty()) {
       context.note("what a vmckpt that died had begun with the disks was undone first");
     }
@@ -192,12 +229,18 @@ final class MonitorVisit implements Visit {
 
   /** Whether a resource is the target's end of our connection. */
   boolean isOurs(DescriptorResource resource) {
-    return !link.isEmpty() && resource.link().equals(link);
+    return resource.link().equals(link);
   }
 
-  /** QEMU itself, as soon as anybody asks; a graph that it does not tell has no keeper. */
+  /**
+   * QEMU itself, as soon as anybody asks; a graph that it does not tell has no keeper. Nobody
+   * through a passage: what becomes of a job is told by events, which do not come through.
+   */
   @Override
   public List<DiskKeeper> keepers() {
+    if (link.isEmpty()) {
+      return List.of();
+    }
     Backups made = backups;
     if (made == null) {
       try {
@@ -208,6 +251,11 @@ final class MonitorVisit implements Visit {
       backups = made;
     }
     return List.of(made);
+  }
+
+  @Override
+  public List<MonitorPassage> passages() {
+    return List.of();
   }
 
   @Override

@@ -13,19 +13,13 @@ import dev.vmckpt.spi.Reattached;
 import dev.vmckpt.spi.Reattachment;
 import dev.vmckpt.spi.Recorded;
 import dev.vmckpt.spi.RestartedContext;
+import dev.vmckpt.spi.Talk;
 import dev.vmckpt.spi.json.RecordJson;
-import dev.vmckpt.spi.remote.Nr;
-import dev.vmckpt.spi.remote.RemoteFd;
-import dev.vmckpt.spi.remote.RemoteTask;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
 /** The connection to a monitor that vmckpt had, with the other end in our hands again. */
 final class QemuReattachment implements Reattachment {
-  private static final int AF_UNIX = 1;
-  private static final int SOCK_STREAM_CLOEXEC = 1 | 02000000;
   private static final Duration PATIENCE = Duration.ofSeconds(10);
 
   private final ReattachContext context;
@@ -41,29 +35,14 @@ final class QemuReattachment implements Reattachment {
   public Reattached reattach(Recorded recorded) {
     image =
         RecordJson.fromTree(recorded.state(), MonitorImage.class, "the record of " + recorded.fd());
-    RemoteTask husk = context.husk();
-    String subject = recorded.fd() + " monitor";
-    husk.call(
-        "socketpair",
-        subject,
-        Nr.SOCKETPAIR,
-        AF_UNIX,
-        SOCK_STREAM_CLOEXEC,
-        0,
-        husk.scratch().value());
-    ByteBuffer numbers =
-        ByteBuffer.wrap(husk.read(husk.scratch(), 2 * Integer.BYTES))
-            .order(ByteOrder.LITTLE_ENDIAN);
-    RemoteFd theirs = context.park(new RemoteFd(numbers.getInt(0)));
-    RemoteFd ours = new RemoteFd(numbers.getInt(Integer.BYTES));
-    GuardedChannel channel = context.pull(ours);
-    husk.call("close", subject, Nr.CLOSE, ours.number());
+    Talk talk = Talk.begin(context, recorded.fd() + " monitor");
+    GuardedChannel channel = talk.ours();
     if (image.stopped()) {
       Mark mark = new Mark(image.mark());
       channel.setLastWords(mark.lastWords(), mark.name(), false);
     }
     end = Qmp.resume(channel, QmpOptions.DEFAULT.withTimeout(PATIENCE));
-    return new Reattached(theirs);
+    return new Reattached(talk.theirs());
   }
 
   /** The word to go on waits in the socket for the monitor to run. */

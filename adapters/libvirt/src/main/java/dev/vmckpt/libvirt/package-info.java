@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Finds the process, the monitor and the disks of a libvirt domain.
- *
- * <p>Nothing is carried here yet. What will: {@code libvirt:NAME} as a target, over libvirt-java.
+ * Domains of libvirt: finds their process, passes on what is said to their monitor, which libvirt
+ * holds, and gives a restored one back to libvirt. The only room that knows libvirt, by
+ * libvirt-java; nothing of it is loaded before somebody names a domain.
  */
 @NullMarked
 package dev.vmckpt.libvirt;

@@ -8,6 +8,9 @@ public interface Visit extends AutoCloseable {
   /** Those who can keep disks of the target; possibly none. */
   List<DiskKeeper> keepers();
 
+  /** Ways to a monitor that somebody else holds; possibly none. */
+  List<MonitorPassage> passages();
+
   /**
    * Whether the guest of the target can be brought to rest by it, see {@link
    * Detachment#guestRests}.

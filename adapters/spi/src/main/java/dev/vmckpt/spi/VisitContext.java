@@ -3,6 +3,7 @@ package dev.vmckpt.spi;
 
 import java.net.SocketAddress;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 
 /** What an adapter may use to meet the outside of a target. */
@@ -23,6 +24,12 @@ public interface VisitContext {
    * @throws dev.vmckpt.spi.error.SyscallException if there is nobody, or not in time
    */
   GuardedChannel connect(SocketAddress address, Duration timeout);
+
+  /** A process that outlives us; there from now on, as none can be started after one's death. */
+  Guard guard();
+
+  /** Ways to the target's monitor that adapters before this one have opened; possibly none. */
+  List<MonitorPassage> passages();
 
   /** Tells the user something that belongs to the snapshot. */
   void note(String message);

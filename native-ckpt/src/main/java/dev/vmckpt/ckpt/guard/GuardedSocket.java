@@ -2,22 +2,18 @@
 package dev.vmckpt.ckpt.guard;
 
 import dev.vmckpt.ckpt.raw.FdChannel;
-import dev.vmckpt.ckpt.raw.FileCalls;
 import dev.vmckpt.ckpt.raw.NativeBuffer;
 import dev.vmckpt.ckpt.raw.OwnFd;
 import dev.vmckpt.ckpt.raw.SocketCalls;
-import dev.vmckpt.ckpt.raw.Spawn;
 import dev.vmckpt.ckpt.raw.Sys;
 import dev.vmckpt.spi.GuardedChannel;
 import dev.vmckpt.spi.remote.Nr;
 import java.net.SocketAddress;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 
 /**
- * A connected socket that a guard has as well: a shell, in a session of its own, that reads what
- * its last words would be from a pipe. When we die the pipe ends, and the guard says them. It is
- * there from the beginning, as a process cannot be started after one's death.
+ * A connected socket that a guard has as well: a {@link Shell} that reads what its last words would
+ * be from a pipe. When we die the pipe ends, and the guard says them.
  */
 public final class GuardedSocket extends FdChannel implements GuardedChannel {
   /** What the guard does; all but the sleep a shell does by itself. 3 is the pipe, 4 the socket. */
@@ -40,20 +36,14 @@ public final class GuardedSocket extends FdChannel implements GuardedChannel {
       done
       """;
 
-  private static final int FIRST = 3;
-  private static final int F_DUPFD_CLOEXEC = 1030;
-  private static final int ABOVE = 10;
   private static final int SOL_SOCKET = 1;
   private static final int SO_SNDTIMEO = 21;
-  private static final int WALL = 0x40000000;
 
-  private final OwnFd pipe;
-  private final int guard;
+  private final Shell guard;
   private boolean open = true;
 
-  private GuardedSocket(OwnFd socket, OwnFd pipe, int guard) {
+  private GuardedSocket(OwnFd socket, Shell guard) {
     super(socket);
-    this.pipe = pipe;
     this.guard = guard;
   }
 
@@ -98,28 +88,7 @@ public final class GuardedSocket extends FdChannel implements GuardedChannel {
    * @param socket closed with this, not if there comes to be none
    */
   public static GuardedSocket over(OwnFd socket) {
-    OwnFd[] pipe = FileCalls.pipe(0);
-    try (OwnFd reading = above(pipe[0]);
-        OwnFd talking = above(socket)) {
-      int guard =
-          Spawn.startWith(
-              new int[] {reading.number(), talking.number()}, FIRST, "/bin/sh", "-c", SCRIPT);
-      return new GuardedSocket(socket, pipe[1], guard);
-    } catch (RuntimeException e) {
-      pipe[1].close();
-      throw e;
-    } finally {
-      pipe[0].close();
-    }
-  }
-
-  /** A duplicate with a number that none of the guard's is. */
-  private static OwnFd above(OwnFd fd) {
-    return new OwnFd(
-        Sys.check(
-            "fcntl(F_DUPFD)",
-            "fd " + fd.number(),
-            FileCalls.tryFcntl(fd.number(), F_DUPFD_CLOEXEC, ABOVE)));
+    return new GuardedSocket(socket, Shell.start(SCRIPT, socket));
   }
 
   @Override
@@ -128,9 +97,7 @@ public final class GuardedSocket extends FdChannel implements GuardedChannel {
       throw new IllegalArgumentException("more than one line");
     }
     String waits = thrice ? "1 2 0" : "0";
-    byte[] all = (line + "\n" + until + "\n" + waits + "\n").getBytes(StandardCharsets.UTF_8);
-    NativeBuffer from = NativeBuffer.ofBytes(all);
-    Sys.check("write", "the guard", FileCalls.tryWrite(pipe.number(), from, all.length));
+    guard.tell(line + "\n" + until + "\n" + waits + "\n");
   }
 
   /** Nothing is said any more: not even what {@link #setLastWords} had asked for. */
@@ -142,9 +109,7 @@ public final class GuardedSocket extends FdChannel implements GuardedChannel {
         setLastWords("", "", false);
       } finally {
         super.close();
-        pipe.close();
-        NativeBuffer status = new NativeBuffer(Long.BYTES);
-        Sys.tryCall(Nr.WAIT4, guard, status.address(), WALL);
+        guard.close();
       }
     }
   }

@@ -60,6 +60,18 @@ public final class Inspector {
               refusal.why(),
               refusal.remedy()));
     }
+    String elsewhere = Surroundings.note(plan.pid());
+    if (!elsewhere.isEmpty() && enterable) {
+      resources.add(
+          new Resource(
+              "process",
+              "process:" + plan.pid(),
+              plan.status().name(),
+              GENERIC,
+              Verdict.CHANGED,
+              elsewhere,
+              null));
+    }
     addThreads(plan, resources);
     for (@Nullable String[] area : plan.memory().describe()) {
       boolean refused = area[3] != null;

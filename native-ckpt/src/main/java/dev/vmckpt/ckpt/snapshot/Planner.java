@@ -91,7 +91,7 @@ final class Planner {
             area -> owner(area, context, drops));
     refusals.addAll(memory.refusals());
     refusals.addAll(census.refusals());
-    refusals.addAll(Surroundings.refusals(pid));
+    refusals.addAll(Surroundings.refusals(pid, maps, census.descriptors()));
     List<Owned> descriptors = new ArrayList<>();
     for (DescriptorResource resource : census.descriptors()) {
       Owned owned = own(resource, census, context, drops);

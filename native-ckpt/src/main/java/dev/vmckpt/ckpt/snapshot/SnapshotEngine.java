@@ -127,6 +127,10 @@ public final class SnapshotEngine {
                 + " fail");
       }
     }
+    String elsewhere = Surroundings.note(plan.pid());
+    if (!elsewhere.isEmpty()) {
+      notes.add("process " + plan.pid() + ": " + elsewhere);
+    }
     List<Integer> ended = new ArrayList<>();
     try (Lodging lodging = new Lodging(plan);
         PagesWriter writer = new PagesWriter(request.folder(), plan.innerPid())) {

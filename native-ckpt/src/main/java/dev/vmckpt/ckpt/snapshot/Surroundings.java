@@ -3,6 +3,7 @@ package dev.vmckpt.ckpt.snapshot;
 
 import dev.vmckpt.ckpt.proc.KernelTasks;
 import dev.vmckpt.ckpt.proc.ProcFs;
+import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.error.Refusal;
 import java.io.File;
 import java.io.IOException;
@@ -10,26 +11,44 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 
 /**
  * What a process shares with us although a snapshot cannot hold it: its namespaces. What it opens
  * by path or address again at a restore must mean the same then, so both have to be in the same
- * ones; of pid and time namespaces a restore makes new ones.
+ * ones, or the same for all that it has open ({@link MountView}); of pid and time namespaces a
+ * restore makes new ones.
  */
 final class Surroundings {
-  private static final List<String> SHARED = List.of("mnt", "net", "ipc", "uts", "user");
+  private static final String MOUNT = "mnt";
+  private static final List<String> SHARED = List.of(MOUNT, "net", "ipc", "uts", "user");
 
   private Surroundings() {}
 
-  /** The namespaces that differ from ours, and threads that stand elsewhere than their process. */
-  static List<Refusal> refusals(int pid) {
+  /**
+   * The namespaces that differ from ours, and threads that stand elsewhere than their process.
+   *
+   * @param maps the text of its maps
+   */
+  static List<Refusal> refusals(int pid, String maps, List<DescriptorResource> descriptors) {
     List<Refusal> refusals = new ArrayList<>();
     for (String kind : SHARED) {
-      if (!link(ProcFs.of(pid, "ns/" + kind)).equals(link(Path.of("/proc/self/ns/" + kind)))) {
+      Set<String> others = Set.of();
+      boolean elsewhere = isElsewhere(pid, kind);
+      if (elsewhere && kind.equals(MOUNT)) {
+        others = MountView.differences(pid, maps, descriptors, link(ProcFs.of(pid, "cwd")));
+        elsewhere = !others.isEmpty();
+      }
+      if (elsewhere) {
         refusals.add(
             new Refusal(
                 "process:" + pid,
-                "it runs in another namespace of kind '" + kind + "' than vmckpt",
+                "it runs in another namespace of kind '"
+                    + kind
+                    + "' than vmckpt"
+                    + (others.isEmpty()
+                        ? ""
+                        : ", where " + others.iterator().next() + " is another file"),
                 "run vmckpt in there: nsenter --target "
                     + pid
                     + " --"
@@ -60,8 +79,20 @@ final class Surroundings {
     return refusals;
   }
 
+  /** What of them comes back otherwise; empty for nothing. */
+  static String note(int pid) {
+    return isElsewhere(pid, MOUNT)
+        ? "it runs in a mount namespace of its own, where all that it has open is the same file as"
+            + " here; comes back in vmckpt's"
+        : "";
+  }
+
+  private static boolean isElsewhere(int pid, String kind) {
+    return !link(ProcFs.of(pid, "ns/" + kind)).equals(link(Path.of("/proc/self/ns/" + kind)));
+  }
+
   private static String longName(String kind) {
-    return kind.equals("mnt") ? "mount" : kind;
+    return kind.equals(MOUNT) ? "mount" : kind;
   }
 
   /** What a link points to; empty if it is gone or not ours to see. */

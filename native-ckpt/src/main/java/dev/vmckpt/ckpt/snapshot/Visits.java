@@ -2,11 +2,14 @@
 package dev.vmckpt.ckpt.snapshot;
 
 import dev.vmckpt.ckpt.SnapshotRequest;
+import dev.vmckpt.ckpt.guard.GuardProcess;
 import dev.vmckpt.ckpt.guard.GuardedSocket;
 import dev.vmckpt.spi.Adapter;
 import dev.vmckpt.spi.DiskKeeper;
 import dev.vmckpt.spi.FileCloner;
+import dev.vmckpt.spi.Guard;
 import dev.vmckpt.spi.GuardedChannel;
+import dev.vmckpt.spi.MonitorPassage;
 import dev.vmckpt.spi.Visit;
 import dev.vmckpt.spi.VisitContext;
 import java.net.SocketAddress;
@@ -42,6 +45,14 @@ final class Visits implements AutoCloseable {
       keepers.addAll(visit.keepers());
     }
     return keepers;
+  }
+
+  private List<MonitorPassage> passages() {
+    List<MonitorPassage> passages = new ArrayList<>();
+    for (Visit visit : open) {
+      passages.addAll(visit.passages());
+    }
+    return passages;
   }
 
   /** Whether one of them can bring the guest to rest. */
@@ -106,6 +117,16 @@ final class Visits implements AutoCloseable {
     @Override
     public GuardedChannel connect(SocketAddress address, Duration timeout) {
       return GuardedSocket.connect(address, timeout);
+    }
+
+    @Override
+    public Guard guard() {
+      return GuardProcess.start();
+    }
+
+    @Override
+    public List<MonitorPassage> passages() {
+      return Visits.this.passages();
     }
 
     @Override

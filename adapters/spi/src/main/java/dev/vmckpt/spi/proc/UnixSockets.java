@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package dev.vmckpt.qemu;
+package dev.vmckpt.spi.proc;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -22,14 +22,14 @@ import java.util.Set;
  * @param listening their paths as they were bound, by inode
  * @param connected of those that were accepted from one that listens, with its path, by inode
  */
-record UnixSockets(Map<String, String> listening, Map<String, String> connected) {
+public record UnixSockets(Map<String, String> listening, Map<String, String> connected) {
   private static final int COLUMNS = 8;
   private static final int STATE = 5;
   private static final int INODE = 6;
   private static final int PATH = 7;
 
   /** Those of a process; none if it cannot be looked at. */
-  static UnixSockets of(int pid) {
+  public static UnixSockets of(int pid) {
     try {
       Path table = Path.of("/proc/" + pid + "/net/unix");
       return parse(new String(Files.readAllBytes(table), StandardCharsets.UTF_8), links(pid));
@@ -43,7 +43,7 @@ record UnixSockets(Map<String, String> listening, Map<String, String> connected)
    *
    * @param links {@code socket:[INODE]}
    */
-  static UnixSockets parse(String table, Set<String> links) {
+  public static UnixSockets parse(String table, Set<String> links) {
     Map<String, String> listening = new HashMap<>();
     Map<String, String> connected = new HashMap<>();
     for (String line : table.split("\n", -1)) {
@@ -56,12 +56,24 @@ record UnixSockets(Map<String, String> listening, Map<String, String> connected)
     return new UnixSockets(listening, connected);
   }
 
+  /** The links of those that were accepted from the one that listens at a path. */
+  public Set<String> connectedAt(String path) {
+    Set<String> found = new HashSet<>();
+    connected.forEach(
+        (inode, at) -> {
+          if (at.equals(path)) {
+            found.add(link(inode));
+          }
+        });
+    return found;
+  }
+
   private static String link(String inode) {
     return "socket:[" + inode + "]";
   }
 
   /** The path that a descriptor of the process listens at. */
-  static Optional<String> listeningAt(int pid, int fd) {
+  public static Optional<String> listeningAt(int pid, int fd) {
     String link = tryLink(Path.of("/proc/" + pid + "/fd/" + fd));
     return UnixSockets.of(pid).listening().entrySet().stream()
         .filter(each -> link(each.getKey()).equals(link))
@@ -70,7 +82,7 @@ record UnixSockets(Map<String, String> listening, Map<String, String> connected)
   }
 
   /** The links of all sockets of a process. */
-  static Set<String> links(int pid) {
+  public static Set<String> links(int pid) {
     Set<String> found = new HashSet<>();
     try (DirectoryStream<Path> all = Files.newDirectoryStream(Path.of("/proc/" + pid + "/fd"))) {
       for (Path each : all) {
