@@ -13,9 +13,11 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Random;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -71,6 +73,30 @@ class VhostUserDiskTest {
         awaitFiles(3);
         assertThat(second.alive()).isTrue();
       }
+    }
+  }
+
+  @Test
+  @Tag("long")
+  void isNotHarmedByASnapshotThatDies() throws Exception {
+    long seed = Long.getLong("vmckpt.seed", System.nanoTime() & 0xffffff);
+    System.out.println("seed " + seed);
+    Random random = new Random(seed);
+    Path disk = folder.resolve("disk");
+    Path socket = folder.resolve("backend");
+    size(disk, DISK_BYTES);
+    Peer.run("mkfs.ext4", "-q", "-F", disk.toString());
+    try (Peer backend = backend(disk, socket);
+        Machine machine = boot(socket)) {
+      awaitFiles(1);
+      for (int i = 0; i < 20; i++) {
+        vmckpt.killedAfter(1500 + random.nextInt(2000), "snapshot", "" + machine.pid());
+        Health.awaitUntouched(machine.pid());
+        awaitFiles(1);
+      }
+      assertThat(backend.alive()).isTrue();
+      vmckpt.ok("snapshot", "" + machine.pid(), "--name", "after");
+      awaitFiles(1);
     }
   }
 

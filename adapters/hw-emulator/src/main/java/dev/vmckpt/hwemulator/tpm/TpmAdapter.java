@@ -120,13 +120,14 @@ public final class TpmAdapter implements Adapter {
     RemoteFd[] ends = Conversation.pair(task, SERVER);
     Conversation other = new Conversation(task, ends[1], SERVER);
     Swtpm swtpm = new Swtpm(new Conversation(task, ends[0], SERVER), SERVER);
-    for (int bytes : new int[] {8, 16, 16, 4}) {
-      other.tell(new byte[bytes], List.of());
-    }
+    other.tell(new byte[8], List.of());
     swtpm.tryCapabilities();
-    swtpm.bufferSize();
+    other.tell(new byte[16], List.of());
     swtpm.state(Swtpm.VOLATILE);
-    swtpm.stop();
+    other.tell(new byte[12], List.of());
+    swtpm.family(-1);
+    other.tell(new byte[16], List.of());
+    swtpm.bufferSize();
     Conversation.isQuiet(task, ends[0]);
     for (RemoteFd end : ends) {
       task.call("close", SERVER, Nr.CLOSE, end.number());

@@ -67,7 +67,9 @@ final class TpmDetachment implements Detachment {
     }
     if (!tpms.isEmpty()) {
       context.lodger();
+      // Loads what is used in the pause.
       Repose.rests(tpms.get(0).swtpm().pid());
+      RecordJson.toTree(new TpmImage(0, "", "", 0, List.of(0)));
     }
     return new TpmDetachment(tpms, context.folder());
   }

@@ -102,7 +102,9 @@ final class VhostDetachment implements Detachment {
             + " serves is not in the snapshot, and a guest that goes on changes it: stop it first"
             + " by its monitor (stop), copy the disk, and let it go on then (cont)");
     RemoteTask lodger = context.lodger();
+    // Loads what is used in the pause.
     Repose.rests(peer.pid());
+    RecordJson.toTree(VhostImage.back(0));
     try {
       MemoryTable memory =
           MemoryTable.isGiven(context.pid(), peer.pid())
