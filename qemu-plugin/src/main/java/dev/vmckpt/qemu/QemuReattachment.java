@@ -82,10 +82,21 @@ final class QemuReattachment implements Reattachment {
       if (qmp != null && word != null) {
         word.get(PATIENCE);
         new Mark(image.mark()).tryRemove(qmp);
+        announce(qmp, restarted);
       }
     } catch (QmpException e) {
       restarted.note(
           "the guest is stopped, as its monitor did not take the word to go on; say cont there: "
+              + e.getMessage());
+    }
+  }
+
+  private static void announce(Qmp qmp, RestartedContext restarted) {
+    try {
+      Announcement.make(qmp);
+    } catch (QmpException e) {
+      restarted.note(
+          "networks were not told where the guest is, and learn it from its next packets: "
               + e.getMessage());
     }
   }
