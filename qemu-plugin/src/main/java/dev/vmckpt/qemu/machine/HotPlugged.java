@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.qemu.machine;
 
-import dev.vmckpt.qemu.machine.CommandLine.Option;
 import dev.vmckpt.qemu.machine.MachineImage.Device;
+import dev.vmckpt.qemu.options.CommandLine.Option;
 import dev.vmckpt.spi.error.Refusal;
 import java.util.ArrayList;
 import java.util.List;
