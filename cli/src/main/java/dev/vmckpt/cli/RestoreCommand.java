@@ -63,8 +63,9 @@ final class RestoreCommand extends AbstractCommand {
       names = "--reattach",
       paramLabel = "KEY=VALUE",
       description =
-          "Attach a connection to something else, for example fd:1=/tmp/console.log. With --on"
-              + " qemu: netdev:ID, chardev:ID, disk:PATH.")
+          "Attach a connection to something else, for example fd:1=/tmp/console.log. Of what was"
+              + " unplugged: chardev:ID=PATH, unplugged:ID=none. With --on qemu: netdev:ID,"
+              + " chardev:ID, disk:PATH.")
   Map<String, String> reattach = new LinkedHashMap<>();
 
   @Option(

@@ -31,7 +31,8 @@ import picocli.CommandLine.Parameters;
       "Example:",
       "  vmckpt snapshot qemu-system-x86_64 --name web --tag before-upgrade",
       "  vmckpt snapshot 4242 --kill --json",
-      "  vmckpt snapshot qemu-system-x86_64 --name web --machine"
+      "  vmckpt snapshot qemu-system-x86_64 --name web --machine",
+      "  vmckpt snapshot qemu-system-x86_64 --name web --unplug gpu0"
     })
 final class SnapshotCommand extends AbstractCommand {
   /** How memory is captured. */
@@ -106,6 +107,15 @@ final class SnapshotCommand extends AbstractCommand {
               + " devices. 'restore --on qemu' starts one from it.")
   boolean machine;
 
+  @Option(
+      names = "--unplug",
+      paramLabel = "DEVICE",
+      split = ",",
+      description =
+          "Take a device of QEMU's off for the snapshot, by its id, because it cannot be carried;"
+              + " it is plugged in again right after the pause, and where it is restored.")
+  Set<String> unplug = new TreeSet<>();
+
   SnapshotCommand(Session session) {
     super(session);
   }
@@ -143,6 +153,9 @@ final class SnapshotCommand extends AbstractCommand {
     Map<String, String> options = new HashMap<>();
     if (!monitor.isEmpty()) {
       options.put("qmp", monitor);
+    }
+    if (!unplug.isEmpty()) {
+      options.put("unplug", String.join(",", unplug));
     }
     if (machine) {
       options.put("machine", "");

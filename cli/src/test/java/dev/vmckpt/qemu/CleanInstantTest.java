@@ -226,7 +226,7 @@ class CleanInstantTest {
     return Double.parseDouble(line.replaceAll(".*uptime ([0-9.]+).*", "$1"));
   }
 
-  private static List<String> marks(Qmp qmp) {
+  static List<String> marks(Qmp qmp) {
     List<String> marks = new ArrayList<>();
     qmp.execute("qom-list", args -> args.put("path", "/objects"))
         .forEach(

@@ -3,11 +3,9 @@ package dev.vmckpt.qemu;
 
 import dev.vmckpt.qemu.options.CommandLine;
 import dev.vmckpt.spi.error.UsageException;
-import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.net.UnixDomainSocketAddress;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -42,22 +40,14 @@ final class MonitorFinder {
     }
     CommandLine line = CommandLine.of(pid);
     return line.isQemu()
-        ? MonitorPlaces.of(line, directory(pid), fd -> UnixSockets.listeningAt(pid, fd))
+        ? MonitorPlaces.of(
+            line, CommandLine.directoryOf(pid), fd -> UnixSockets.listeningAt(pid, fd))
         : List.of();
   }
 
   /** The file that the first serial console of a process goes to, if it is a QEMU's. */
   static Optional<Path> serialFile(int pid) {
     CommandLine line = CommandLine.of(pid);
-    return line.isQemu() ? SerialFile.of(line, directory(pid)) : Optional.empty();
-  }
-
-  /** What relative paths of a process are relative to. */
-  static Path directory(int pid) {
-    try {
-      return Files.readSymbolicLink(Path.of("/proc/" + pid + "/cwd"));
-    } catch (IOException e) {
-      return Path.of("/");
-    }
+    return line.isQemu() ? SerialFile.of(line, CommandLine.directoryOf(pid)) : Optional.empty();
   }
 }

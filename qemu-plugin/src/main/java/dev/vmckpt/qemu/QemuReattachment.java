@@ -3,6 +3,8 @@ package dev.vmckpt.qemu;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.vmckpt.qemu.marks.Mark;
+import dev.vmckpt.qemu.plug.PlugMark;
+import dev.vmckpt.qemu.plug.Unplugged;
 import dev.vmckpt.qmp.Pending;
 import dev.vmckpt.qmp.Qmp;
 import dev.vmckpt.qmp.QmpException;
@@ -13,6 +15,7 @@ import dev.vmckpt.spi.Reattached;
 import dev.vmckpt.spi.Reattachment;
 import dev.vmckpt.spi.Recorded;
 import dev.vmckpt.spi.RestartedContext;
+import dev.vmckpt.spi.error.FailureException;
 import dev.vmckpt.spi.json.RecordJson;
 import dev.vmckpt.spi.remote.Nr;
 import dev.vmckpt.spi.remote.RemoteFd;
@@ -20,6 +23,7 @@ import dev.vmckpt.spi.remote.RemoteTask;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.time.Duration;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** The connection to a monitor that vmckpt had, with the other end in our hands again. */
@@ -31,16 +35,22 @@ final class QemuReattachment implements Reattachment {
   private final ReattachContext context;
   private @Nullable Qmp end;
   private @Nullable Pending<JsonNode> going;
-  private MonitorImage image = new MonitorImage(false, "");
+  private @Nullable PlugMark plugging;
+  private MonitorImage image = new MonitorImage(false, "", null);
 
   QemuReattachment(ReattachContext context) {
     this.context = context;
   }
 
+  /** What was recorded of the connection. */
+  static MonitorImage read(Recorded recorded) {
+    return RecordJson.fromTree(
+        recorded.state(), MonitorImage.class, "the record of " + recorded.fd());
+  }
+
   @Override
   public Reattached reattach(Recorded recorded) {
-    image =
-        RecordJson.fromTree(recorded.state(), MonitorImage.class, "the record of " + recorded.fd());
+    image = read(recorded);
     RemoteTask husk = context.husk();
     String subject = recorded.fd() + " monitor";
     husk.call(
@@ -58,9 +68,18 @@ final class QemuReattachment implements Reattachment {
     RemoteFd ours = new RemoteFd(numbers.getInt(Integer.BYTES));
     GuardedChannel channel = context.pull(ours);
     husk.call("close", subject, Nr.CLOSE, ours.number());
-    if (image.stopped()) {
-      Mark mark = new Mark(image.mark());
-      channel.setLastWords(mark.lastWords(), mark.name(), false);
+    PlugMark unplugged = image.unplugged();
+    if (unplugged != null) {
+      unplugged = PlugWishes.fulfilled(unplugged, context.reattach());
+      plugging = unplugged;
+    }
+    Mark mark = new Mark(image.mark());
+    String words = image.stopped() ? mark.lastWords() : "";
+    if (unplugged != null) {
+      channel.setLastWords(
+          words + " " + unplugged.lastWords(), unplugged.name(), Monitor.FOR_GUESTS);
+    } else if (image.stopped()) {
+      channel.setLastWords(words, mark.name(), List.of());
     }
     end = Qmp.resume(channel, QmpOptions.DEFAULT.withTimeout(PATIENCE));
     return new Reattached(theirs);
@@ -78,16 +97,34 @@ final class QemuReattachment implements Reattachment {
   @Override
   public void restarted(RestartedContext restarted) {
     try (Qmp qmp = end) {
+      if (qmp == null) {
+        return;
+      }
       Pending<JsonNode> word = going;
-      if (qmp != null && word != null) {
+      if (word != null) {
         word.get(PATIENCE);
         new Mark(image.mark()).tryRemove(qmp);
+      }
+      plug(qmp, restarted);
+      if (word != null) {
         announce(qmp, restarted);
       }
     } catch (QmpException e) {
       restarted.note(
           "the guest is stopped, as its monitor did not take the word to go on; say cont there: "
               + e.getMessage());
+    }
+  }
+
+  private void plug(Qmp qmp, RestartedContext restarted) {
+    PlugMark devices = plugging;
+    if (devices == null) {
+      return;
+    }
+    try {
+      Unplugged.plug(restarted.pid(), qmp, devices);
+    } catch (FailureException | QmpException e) {
+      restarted.note(String.valueOf(e.getMessage()));
     }
   }
 

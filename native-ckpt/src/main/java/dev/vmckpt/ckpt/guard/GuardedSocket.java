@@ -13,6 +13,7 @@ import dev.vmckpt.spi.remote.Nr;
 import java.net.SocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.List;
 
 /**
  * A connected socket that a guard has as well: a shell, in a session of its own, that reads what
@@ -123,12 +124,15 @@ public final class GuardedSocket extends FdChannel implements GuardedChannel {
   }
 
   @Override
-  public void setLastWords(String line, String until, boolean thrice) {
+  public void setLastWords(String line, String until, List<Integer> again) {
     if (line.indexOf('\n') >= 0 || until.indexOf('\n') >= 0) {
       throw new IllegalArgumentException("more than one line");
     }
-    String waits = thrice ? "1 2 0" : "0";
-    byte[] all = (line + "\n" + until + "\n" + waits + "\n").getBytes(StandardCharsets.UTF_8);
+    StringBuilder waits = new StringBuilder();
+    for (int i = 0; i < again.size(); i++) {
+      waits.append(again.get(i)).append(' ');
+    }
+    byte[] all = (line + "\n" + until + "\n" + waits + "0\n").getBytes(StandardCharsets.UTF_8);
     NativeBuffer from = NativeBuffer.ofBytes(all);
     Sys.check("write", "the guard", FileCalls.tryWrite(pipe.number(), from, all.length));
   }
@@ -139,7 +143,7 @@ public final class GuardedSocket extends FdChannel implements GuardedChannel {
     if (open) {
       open = false;
       try {
-        setLastWords("", "", false);
+        setLastWords("", "", List.of());
       } finally {
         super.close();
         pipe.close();

@@ -36,6 +36,16 @@ public record CommandLine(String program, List<Option> options, List<Refusal> do
       return OptionValue.parse(text(), true);
     }
 
+    /** The value of one of its keys, however it is written; empty if there is none. */
+    public String get(String key) {
+      return OptionJson.is(text()) ? OptionJson.read(text()).path(key).asText() : keys().text(key);
+    }
+
+    /** The same of the key that may be left out where it comes first. */
+    public String first(String key) {
+      return OptionJson.is(text()) ? get(key) : keys().first(key);
+    }
+
     /** The same with another value. */
     public Option with(String other) {
       return new Option(name, other);
@@ -51,6 +61,15 @@ public record CommandLine(String program, List<Option> options, List<Refusal> do
       return List.copyOf(Arrays.asList(words).subList(0, words.length - 1));
     } catch (IOException e) {
       return List.of();
+    }
+  }
+
+  /** What relative paths of a process are relative to. */
+  public static Path directoryOf(int pid) {
+    try {
+      return Files.readSymbolicLink(Path.of("/proc/" + pid + "/cwd"));
+    } catch (IOException e) {
+      return Path.of("/");
     }
   }
 

@@ -22,14 +22,14 @@ final class OptionTable {
   private static final Set<String> WITH_VALUE =
       Set.of(
           ("machine M accel cpu smp numa add-fd set global boot m mem-path k audiodev audio soundhw"
-               + " device name uuid fda fdb hda hdb hdc hdd cdrom blockdev drive mtdblock sd pflash"
-               + " fsdev virtfs iscsi usbdevice display spice rotate vga g vnc acpitable smbios"
-               + " netdev nic net chardev bt tpmdev bios kernel shim append initrd dtb compat"
-               + " fw_cfg serial parallel monitor qmp qmp-pretty mon debugcon pidfile gdb d D"
-               + " dfilter seed L xen-domid loadvm rtc icount watchdog watchdog-action action echr"
-               + " virtioconsole incoming chroot runas run-with prom-env semihosting-config sandbox"
-               + " readconfig writeconfig trace plugin qtest qtest-log object msg dump-vmstate"
-               + " overcommit tb-size max-ram-below-4g perfmap jitdump startdate clock")
+                  + " device name uuid fda fdb hda hdb hdc hdd cdrom blockdev drive mtdblock sd pflash"
+                  + " fsdev virtfs iscsi usbdevice display spice rotate vga g vnc acpitable smbios"
+                  + " netdev nic net chardev bt tpmdev bios kernel shim append initrd dtb compat"
+                  + " fw_cfg serial parallel monitor qmp qmp-pretty mon debugcon pidfile gdb d D"
+                  + " dfilter seed L xen-domid loadvm rtc icount watchdog watchdog-action action echr"
+                  + " virtioconsole incoming chroot runas run-with prom-env semihosting-config sandbox"
+                  + " readconfig writeconfig trace plugin qtest qtest-log object msg dump-vmstate"
+                  + " overcommit tb-size max-ram-below-4g perfmap jitdump startdate clock")
               .split(" "));
 
   private OptionTable() {}
