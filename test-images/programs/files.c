@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // files LOG: open files beside the log, named LOG.NAME: offsets, duplicated descriptors that share one and separate
-// ones that do not, appending, flags, locks of both kinds, a deleted file with contents, a directory, the null device.
+// ones that do not, appending, flags, locks of both kinds, a deleted file with contents, a directory, the null device,
+// the master of a pseudo-terminal.
 
 #include "target.h"
 
@@ -68,6 +69,8 @@ int main(int argc, char **argv) {
     int root = NEED(open("/", O_PATH | O_DIRECTORY));
     int null = NEED(open("/dev/null", O_WRONLY | O_NONBLOCK));
     int zero = NEED(open("/dev/zero", O_RDONLY));
+    int terminal = NEED(posix_openpt(O_RDWR | O_NOCTTY));
+    NEED(fcntl(terminal, F_SETFL, O_NONBLOCK | O_ASYNC));
 
     struct flock lock = range(F_WRLCK, 100, 50);
     NEED(fcntl(posix, F_SETLK, &lock));
@@ -131,6 +134,7 @@ int main(int argc, char **argv) {
         check("a name in an O_PATH directory", 0, faccessat(root, "proc", F_OK, 0));
         check("/dev/null", 1, write(null, "x", 1));
         check("O_NONBLOCK of /dev/null", 1, has(null, O_NONBLOCK));
+        check("flags of a terminal's master", 1, has(terminal, O_NONBLOCK | O_ASYNC));
         check("/dev/zero", sizeof page, read(zero, page, sizeof page));
         target_pass();
     }

@@ -19,6 +19,7 @@ final class Guest implements AutoCloseable {
   private final Load load;
   private final Path disk;
   private final Path socket;
+  private final Path free;
   private final Path log;
   private ProcessHandle process;
   private Console console;
@@ -30,12 +31,13 @@ final class Guest implements AutoCloseable {
     this.disk = disk;
     String name = bench.freshName();
     socket = bench.quick().resolve(name + ".qmp");
+    free = bench.quick().resolve(name + ".free");
     log = bench.quick().resolve(name + ".console");
   }
 
   /** Boots one, waits until its memory is filled, and gives it time to come to rest. */
   static Guest boot(Bench bench, Load load) {
-    Path disk = bench.work().resolve(bench.freshName() + ".qcow2");
+    Path disk = bench.work().resolve(bench.freshName() + ".disk");
     load.makeDisk(bench.root().resolve("test-images/target"), disk);
     Guest guest = new Guest(bench, load, disk);
     guest.start(List.of());
@@ -58,7 +60,9 @@ final class Guest implements AutoCloseable {
     command.add("qemu-system-x86_64");
     command.addAll(load.options(images));
     command.addAll(List.of("-drive", load.drive(disk)));
+    // One for us, who see by it how long the guest stands still, and a free one for vmckpt.
     command.addAll(List.of("-qmp", "unix:" + socket + ",server=on,wait=off"));
+    command.addAll(List.of("-qmp", "unix:" + free + ",server=on,wait=off"));
     command.addAll(List.of("-serial", "file:" + log));
     command.addAll(how);
     process = Processes.start(command, new File("/dev/null"));
@@ -115,6 +119,7 @@ final class Guest implements AutoCloseable {
     try {
       Files.deleteIfExists(log);
       Files.deleteIfExists(socket);
+      Files.deleteIfExists(free);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -19,17 +20,26 @@ import java.util.List;
  * @param kvm whether it is the self-check guest under KVM
  * @param memoryMib of the machine
  * @param filledMib of data in it; the self-check guest fills and checks all there is
+ * @param format of the disk, {@code qcow2} or {@code raw}
+ * @param diskMib what it has room for; a raw one is full of data
  */
-record Load(boolean kvm, int memoryMib, int filledMib) {
+record Load(boolean kvm, int memoryMib, int filledMib, String format, int diskMib) {
+  private static final int PIECE = 1 << 20;
+
   /** Where the self-check image keeps how much memory it checks (0: all) and sectors a pass. */
   private static final long CONFIG = 0x1b0;
 
   static Load linux(int memoryMib, int filledMib) {
-    return new Load(false, memoryMib, filledMib);
+    return new Load(false, memoryMib, filledMib, "qcow2", 64);
+  }
+
+  /** The same guest, writing to a disk of that size, all of it data. */
+  static Load rawDisk(int diskMib) {
+    return new Load(false, 512, 256, "raw", diskMib);
   }
 
   static Load kvm(int memoryMib) {
-    return new Load(true, memoryMib, memoryMib);
+    return new Load(true, memoryMib, memoryMib, "qcow2", 0);
   }
 
   /** Its options of QEMU, without disk, monitor and serial port. */
@@ -53,13 +63,18 @@ record Load(boolean kvm, int memoryMib, int filledMib) {
 
   /** How its disk is connected. */
   String drive(Path disk) {
-    return (kvm ? "if=ide" : "if=virtio") + ",format=qcow2,file=" + disk;
+    return (kvm ? "if=ide" : "if=virtio") + ",format=" + format + ",file=" + disk;
   }
 
   /** Makes its disk. */
   void makeDisk(Path images, Path disk) {
+    if (format.equals("raw")) {
+      fill(disk);
+      return;
+    }
     if (!kvm) {
-      Processes.output("qemu-img", "create", "-q", "-f", "qcow2", disk.toString(), "64M");
+      Processes.output(
+          "qemu-img", "create", "-q", "-f", format, disk.toString(), diskMib + "M");
       return;
     }
     Path raw = Path.of(disk + ".raw");
@@ -73,6 +88,24 @@ record Load(boolean kvm, int memoryMib, int filledMib) {
       Processes.output(
           "qemu-img", "convert", "-f", "raw", "-O", "qcow2", raw.toString(), disk.toString());
       Files.delete(raw);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private void fill(Path disk) {
+    byte[] piece = new byte[PIECE];
+    Arrays.fill(piece, (byte) 0x5a);
+    ByteBuffer bytes = ByteBuffer.wrap(piece);
+    try (FileChannel channel =
+        FileChannel.open(disk, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+      for (int i = 0; i < diskMib; i++) {
+        while (bytes.hasRemaining()) {
+          channel.write(bytes);
+        }
+        bytes.rewind();
+      }
+      channel.force(true);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

@@ -28,6 +28,8 @@ final class Main {
           new BackgroundSnapshot(),
           new Vmckpt("vmckpt 256 MiB", Load.linux(512, 256), true),
           new Vmckpt("vmckpt 1 GiB", Load.linux(1536, 1024), true),
+          new Vmckpt("vmckpt disk 64 MiB", Load.rawDisk(64), false),
+          new Vmckpt("vmckpt disk 8 GiB", Load.rawDisk(8192), false),
           new Vmckpt("kvm: vmckpt", KVM, true),
           new Vmckpt("kvm: vmckpt --no-rehearsal", KVM, false, "--no-rehearsal"),
           new SaveVm("kvm: savevm", KVM),

@@ -146,6 +146,26 @@ final class Qmp implements AutoCloseable {
     return (resume.micros() - stop.micros()) / 1e3;
   }
 
+  /**
+   * How long the guest stood still since the last {@link #forgetEvents}, in milliseconds: all times
+   * together, as a snapshot that had to begin anew has several.
+   */
+  double stillMillis() {
+    // What is answered comes behind all events before it.
+    execute("query-status", Map.of());
+    long micros = 0;
+    long stopped = -1;
+    for (Event event : events) {
+      if (event.name().equals("STOP")) {
+        stopped = event.micros();
+      } else if (event.name().equals("RESUME") && stopped >= 0) {
+        micros += event.micros() - stopped;
+        stopped = -1;
+      }
+    }
+    return micros / 1e3;
+  }
+
   @Override
   public void close() {
     try {

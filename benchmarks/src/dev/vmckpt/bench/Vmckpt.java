@@ -46,12 +46,14 @@ final class Vmckpt implements Method {
   public void round(Bench bench, Samples samples) {
     try (Guest guest = Guest.boot(bench, load)) {
       bench.quiet(samples, guest.process());
+      guest.qmp().forgetEvents();
       List<String> words = new ArrayList<>(List.of("snapshot", Long.toString(guest.pid())));
       words.addAll(flags);
       long begun = System.nanoTime();
       Map<String, Object> saved = run(bench, words);
       long ended = System.nanoTime();
       samples.add(name, "pauseMillis", number(saved, "pauseMillis"));
+      samples.add(name, "stillMillis", guest.qmp().stillMillis());
       samples.add(name, guest.console().longestSilence(begun, ended + 50_000_000));
       samples.add(name, "durableMillis", (ended - begun) / 1e6);
       samples.add(name, "insideMillis", number(saved, "totalMillis"));

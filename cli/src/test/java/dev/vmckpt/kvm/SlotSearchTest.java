@@ -19,12 +19,20 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Slots of machines in this very process, whose layouts are drawn by lot. */
 class SlotSearchTest {
   private static final int LAYOUTS = 200;
-  private static final int LAYOUTS_BY_TRIAL = 60;
+
+  /** Half a second and more each. */
+  private static final int LAYOUTS_BY_TRIAL = 15;
+
+  private static final int MANY_LAYOUTS_BY_TRIAL = 60;
+
+  /** Half of a block of 3 GiB beside a small block cut in two: a long way and a short one. */
+  private static final long SEED_OF_A_LONG_WAY = 44928676480247L;
 
   @BeforeAll
   static void hasKvm() {
@@ -42,8 +50,22 @@ class SlotSearchTest {
     find(LAYOUTS_BY_TRIAL, false);
   }
 
+  @Test
+  @Tag("long")
+  void withoutGuestMemFdInManyLayouts() throws IOException {
+    find(MANY_LAYOUTS_BY_TRIAL, false);
+  }
+
+  @Test
+  void noLongWayIsGoneWhereAShortOneLeadsThere() throws IOException {
+    find(1, true, SEED_OF_A_LONG_WAY);
+  }
+
   private static void find(int layouts, boolean memFd) throws IOException {
-    long seed = Long.getLong("vmckpt.seed", System.nanoTime());
+    find(layouts, memFd, Long.getLong("vmckpt.seed", System.nanoTime()));
+  }
+
+  private static void find(int layouts, boolean memFd, long seed) throws IOException {
     System.out.println("SlotSearchTest -Dvmckpt.seed=" + seed);
     QuickTask task = new QuickTask();
     long[] micros = new long[layouts];

@@ -130,12 +130,13 @@ final class SpaceSearch {
     return !before;
   }
 
-  /** Steps by pages; the sizes first if there may be one range for each slot. */
+  /**
+   * Steps by pages: places for the sizes that are known and sizes for the places that are known
+   * together, so that no long way is gone, and the calls spent on it, where a short one leads
+   * there.
+   */
   private boolean finely(Collection<Long> sizes) {
     List<Sweep> sweeps = ofPlaces(FINE, uncovered(), sizes);
-    if (quest.open().size() <= untaken().size() && sweep(sweeps)) {
-      return true;
-    }
     sweeps.addAll(ofSizes(FINE));
     return sweep(sweeps);
   }

@@ -66,14 +66,6 @@ public final class Census implements AutoCloseable {
     }
   }
 
-  /**
-   * The file a UNIX socket is bound to, when it is still there.
-   *
-   * @param path its absolute path
-   * @param mode its permissions
-   */
-  record UnixFile(String path, int mode) {}
-
   /** One number, before it is known whether it shares its open file description. */
   private record Held(int number, String link, FileStat stat, FdInfo info) {
     boolean closeOnExec() {
@@ -433,36 +425,10 @@ public final class Census implements AutoCloseable {
       if (facts.isUnix() || facts.isTcp() || facts.isDatagram()) {
         socketOptions.learn(facts);
       }
-      UnixFile file = facts.isUnix() ? tryUnixFile(facts) : null;
+      UnixFile file = facts.isUnix() ? UnixFile.tryFind(pid, facts) : null;
       if (file != null) {
         unixFiles.put(resource.fd().number(), file);
       }
     }
-  }
-
-  /**
-   * Finds the file of a UNIX socket by the path it was bound to, and makes sure that it is that
-   * very file.
-   */
-  private @Nullable UnixFile tryUnixFile(SocketFacts facts) {
-    String path = SocketAddress.unixPath(facts.local());
-    UnixDiag.Entry unix = facts.unix();
-    if (path.isEmpty() || unix == null || unix.fileInode() == 0) {
-      return null;
-    }
-    String absolute = path;
-    if (!path.startsWith("/")) {
-      String folder = FileCalls.readLink("/proc/" + pid + "/cwd");
-      if (folder == null) {
-        return null;
-      }
-      absolute = folder.endsWith("/") ? folder + path : folder + "/" + path;
-    }
-    FileStat stat = FileCalls.stat("/proc/" + pid + "/root" + absolute);
-    // The kernel tells 32 bits of the inode number.
-    if (stat == null || !stat.isSocket() || (stat.inode() & 0xffffffffL) != unix.fileInode()) {
-      return null;
-    }
-    return new UnixFile(absolute, stat.mode() & 07777);
   }
 }

@@ -75,7 +75,7 @@ final class Socket implements KernelObject<DescriptorImage.Socket> {
       } else if (!facts.listening() && FileCalls.tryUnread(duplicate.number()) > 0) {
         context.note(resource.name() + ": datagrams nobody had read are not in the snapshot");
       }
-      Census.UnixFile file = census.unixFile(resource);
+      UnixFile file = census.unixFile(resource);
       return new DescriptorImage.Socket(
           facts.domain(),
           facts.type(),
@@ -84,7 +84,7 @@ final class Socket implements KernelObject<DescriptorImage.Socket> {
           facts.backlog(),
           address(facts, file),
           facts.isDatagram() ? facts.peer() : null,
-          file == null ? -1 : file.mode(),
+          file == null ? null : file.access(),
           census.socketOptions().changed(duplicate, facts));
     }
   }
@@ -118,7 +118,7 @@ final class Socket implements KernelObject<DescriptorImage.Socket> {
   }
 
   /** Where it is bound, a relative path made absolute; null for nowhere. */
-  private static byte @Nullable [] address(SocketFacts facts, Census.@Nullable UnixFile file) {
+  private static byte @Nullable [] address(SocketFacts facts, @Nullable UnixFile file) {
     if (SocketAddress.isUnbound(facts.local())) {
       return null;
     }

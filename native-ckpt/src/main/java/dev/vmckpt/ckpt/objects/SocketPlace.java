@@ -11,6 +11,7 @@ import dev.vmckpt.spi.error.RefusedException;
 import dev.vmckpt.spi.error.UsageException;
 import dev.vmckpt.spi.image.DescriptorImage;
 import dev.vmckpt.spi.image.OpenFileImage;
+import dev.vmckpt.spi.image.SocketFile;
 import dev.vmckpt.spi.remote.Nr;
 import dev.vmckpt.spi.remote.RemoteFd;
 import java.nio.file.Path;
@@ -26,6 +27,7 @@ final class SocketPlace {
   private static final int EADDRNOTAVAIL = 99;
   private static final int CHMOD = 90;
   private static final int FCHMOD = 91;
+  private static final int CHOWN = 92;
   private static final int SO_REUSEADDR = 2;
   private static final int MOST_PORT = 65535;
 
@@ -150,7 +152,8 @@ final class SocketPlace {
       OpenFileImage file,
       HuskFiles husk) {
     String name = HuskFiles.name(file);
-    if (image.fileMode() < 0 && husk.reattach(file) == null) {
+    SocketFile was = image.file();
+    if (was == null && husk.reattach(file) == null) {
       // Its file had been removed: nobody could reach it, and nobody will. It needs some name to
       // listen.
       byte[] anyName = {SocketCalls.AF_UNIX, 0};
@@ -158,7 +161,7 @@ final class SocketPlace {
       husk.note(name + ": the file " + path + " of this socket was gone already");
       return;
     }
-    int mode = image.fileMode() < 0 ? 0700 : image.fileMode();
+    int mode = was == null ? 0700 : was.mode();
     // The file gets no more than these permissions from its first moment on.
     husk.process().call("fchmod", name, FCHMOD, fd.number(), mode);
     long result = tryBind(fd, wanted, husk);
@@ -176,6 +179,22 @@ final class SocketPlace {
           "make it, or --reattach " + name + "=/another/path");
     }
     Sys.check("bind", name + " to " + path, result);
+    if (was != null) {
+      long given = husk.process().tryCall(CHOWN, husk.put(path), was.owner(), was.group());
+      if (given < 0) {
+        husk.note(
+            name
+                + ": "
+                + path
+                + " does not belong to user "
+                + was.owner()
+                + " and group "
+                + was.group()
+                + " as it did: "
+                + Errno.describe((int) -given));
+      }
+    }
+    // Not before it has its owner: a change of that takes some permissions away.
     husk.process().call("chmod", path, CHMOD, husk.put(path), mode);
   }
 

@@ -44,6 +44,7 @@ import java.util.Set;
  */
 final class FileRestorer implements ReattachContext {
   private static final int F_DUPFD_CLOEXEC = 1030;
+  private static final int F_GETFL = 3;
   private static final int F_SETFL = 4;
   private static final int F_SETOWN = 8;
   private static final int F_SETSIG = 10;
@@ -158,11 +159,15 @@ final class FileRestorer implements ReattachContext {
               .reattach(Connections.recorded(file, connection))
               .fd();
       // The adapter has set all other flags as far as the file it opened can take them.
-      flags &= O_ASYNC;
+      flags = (flags & O_ASYNC) == 0 ? 0 : flagsNow(made) | O_ASYNC;
     } else {
       made = KernelObjects.restore(file, tools);
     }
     place(file, made, flags, file.object() instanceof DescriptorImage.Connection);
+  }
+
+  private int flagsNow(RemoteFd fd) {
+    return (int) husk.call("fcntl(F_GETFL)", fd.toString(), Nr.FCNTL, fd.number(), F_GETFL);
   }
 
   private void place(OpenFileImage file, RemoteFd made, int flags, boolean byAdapter) {

@@ -8,6 +8,7 @@ import dev.vmckpt.ckpt.raw.SocketCalls;
 import dev.vmckpt.spi.error.RefusedException;
 import dev.vmckpt.spi.error.UsageException;
 import dev.vmckpt.spi.image.DescriptorImage;
+import dev.vmckpt.spi.image.SocketFile;
 import dev.vmckpt.spi.remote.Nr;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -53,10 +54,16 @@ class SocketTest {
     Path path = folder.resolve("qmp.sock");
     int fd = listening(unix(path), 17);
     Files.setPosixFilePermissions(path, PosixFilePermissions.fromString("rw-rw----"));
+    boolean root = (int) Files.getAttribute(Path.of("/proc/self"), "unix:uid") == 0;
+    int owner = root ? 64055 : (int) Files.getAttribute(path, "unix:uid");
+    Files.setAttribute(path, "unix:uid", owner);
     DescriptorImage.Socket image =
         ContractKit.only(kit.roundTrip(fd), DescriptorImage.Socket.class);
     assertThat(image.backlog()).isEqualTo(17);
-    assertThat(image.fileMode()).isEqualTo(0660);
+    SocketFile file = Objects.requireNonNull(image.file());
+    assertThat(file.mode()).isEqualTo(0660);
+    assertThat(file.owner()).isEqualTo(owner);
+    assertThat(Files.getAttribute(path, "unix:uid")).isEqualTo(owner);
     assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(path)))
         .isEqualTo("rw-rw----");
     connects(unix(path));

@@ -111,7 +111,7 @@ public sealed interface DescriptorImage {
    * @param backlog the second argument of listen(2)
    * @param address struct sockaddr it is bound to, or null
    * @param peer struct sockaddr a datagram socket was connected to, or null
-   * @param fileMode permissions of a UNIX socket's file, or -1 if it had none
+   * @param file who may use a UNIX socket's file, or null if it had none
    * @param options its options
    */
   record Socket(
@@ -122,7 +122,7 @@ public sealed interface DescriptorImage {
       int backlog,
       byte @Nullable [] address,
       byte @Nullable [] peer,
-      int fileMode,
+      @Nullable SocketFile file,
       List<SocketOption> options)
       implements DescriptorImage {}
 
