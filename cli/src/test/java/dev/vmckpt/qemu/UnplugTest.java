@@ -26,6 +26,7 @@ import org.junit.jupiter.api.io.TempDir;
  */
 class UnplugTest {
   private static final Duration PATIENCE = Duration.ofSeconds(60);
+  private static final String GUEST = "10.0.2.15";
 
   @TempDir Path folder = Path.of("/nonexistent");
   private Vmckpt vmckpt = new Vmckpt(folder);
@@ -47,7 +48,11 @@ class UnplugTest {
     return folder.resolve("watched");
   }
 
-  private void boot(String... more) {
+  private void boot(String... more) throws IOException {
+    boot(List.of(), more);
+  }
+
+  private void boot(List<String> prefix, String... more) throws IOException {
     List<String> options =
         new ArrayList<>(Machine.linux(folder.resolve("serial"), "vmckpt.watch=1"));
     int card = options.indexOf("-device") + 1;
@@ -55,41 +60,41 @@ class UnplugTest {
     options.addAll(List.of(more));
     // The first monitor is the test's own; vmckpt finds the other.
     options.addAll(List.of("-qmp", "unix:" + watched() + ",server=on,wait=off"));
-    machine = Machine.boot(vmckpt, folder, options.toArray(new String[0]));
+    machine = Machine.boot(vmckpt, folder, prefix, options.toArray(new String[0]));
+    Health.await("the guest's card", () -> guest.text().contains("devices: eth0"));
+    guest.mark();
   }
 
   @Test
   void aNetworkCardComesBackInBothPlaces() throws Exception {
-    boot("-netdev", "user,id=n");
-    guest.hear("devices: eth0");
-    try (Qmp watch = Qemu.monitor(watched())) {
-      String before = card(watch);
+    try (OwnNetwork network = new OwnNetwork(folder)) {
+      vmckpt = vmckpt.by(network.enter());
+      for (String tap : List.of("tap0", "tap7")) {
+        network.run("ip", "tuntap", "add", tap, "mode", "tap", "vnet_hdr");
+        network.run("ip", "link", "set", tap, "master", "br0", "up");
+      }
+      boot(network.enter(), "-netdev", "tap,id=n,ifname=tap0,script=no,downscript=no");
+      String before = card();
       Run run = vmckpt.ok("snapshot", "" + machine.pid(), "--name", "a", "--unplug", "card");
       assertThat(run.err()).doesNotContain("note:");
       guest.hear("devices: none");
       guest.hear("devices: eth0");
-      assertThat(card(watch)).isEqualTo(before);
-      assertThat(marks(watch)).isEmpty();
-      // While it was away the network was away as well.
-      assertThat(Files.readString(Path.of(manifest("a")))).doesNotContain("10.0.2.");
+      assertThat(card()).isEqualTo(before);
+      network.awaitPing(GUEST);
+      String folder = vmckpt.ok("show", "a", "--json").text("folder");
+      assertThat(Files.readString(Path.of(folder, "manifest.json"))).doesNotContain("tap device");
       machine.kill();
       guest.mark();
-      machine.restore("a");
+      machine.restore("a", "--reattach", "tap:tap0=tap7");
       guest.hear("devices: eth0");
+      network.awaitPing(GUEST);
+      assertThat(network.run("ip", "-o", "link", "show", "tap7")).contains("LOWER_UP");
+      machine.kill();
+      machine.restore("a", "--reattach", "unplugged:card=none");
+      assertThat(card()).doesNotContain("card: ");
+      Run none = vmckpt.fails(2, "restore", "a", "--reattach", "unplugged:other=none");
+      assertThat(none.err()).contains("unplugged were card");
     }
-    try (Qmp there = Qemu.monitor(watched())) {
-      assertThat(card(there)).contains("card: ", "n: index=0,type=user");
-      assertThat(marks(there)).isEmpty();
-    }
-    machine.kill();
-    guest.mark();
-    machine.restore("a", "--reattach", "unplugged:card=none");
-    try (Qmp there = Qemu.monitor(watched())) {
-      assertThat(card(there)).doesNotContain("card: ");
-      assertThat(marks(there)).isEmpty();
-    }
-    Run none = vmckpt.fails(2, "restore", "a", "--reattach", "unplugged:other=none");
-    assertThat(none.err()).contains("unplugged were card");
   }
 
   @Test
@@ -106,7 +111,8 @@ class UnplugTest {
           "socket,id=backend,reconnect=1,path=" + folder.resolve("backend"),
           "-device",
           "vhost-user-blk-pci,chardev=backend,id=disk");
-      guest.hear("devices: eth0 vda");
+      guest.awaitLast("devices: eth0 vda");
+      guest.mark();
       Run refused = vmckpt.fails(3, "snapshot", "" + machine.pid());
       assertThat(refused.err()).contains("qemu-storage-da", "--unplug");
       // The other one is in nobody's way, and is plugged in again although nothing comes of it.
@@ -128,8 +134,12 @@ class UnplugTest {
       machine.restore("a", "--reattach", "chardev:backend=" + folder.resolve("another"));
       guest.hear("devices: eth0 vda");
       try (Qmp there = Qemu.monitor(watched())) {
-        assertThat(marks(there)).isEmpty();
+        assertThat(marks(there)).containsExactly("vmckpt-device-disk");
       }
+      // What it is made of now is known from then on.
+      vmckpt.ok("snapshot", "" + machine.pid(), "--unplug", "disk");
+      guest.hear("devices: eth0");
+      guest.hear("devices: eth0 vda");
       assertThat(another.alive()).isTrue();
     }
   }
@@ -155,34 +165,8 @@ class UnplugTest {
   }
 
   @Test
-  void aTapDeviceThatStaysIsTakenUpAgain() throws Exception {
-    try (OwnNetwork network = new OwnNetwork(folder)) {
-      vmckpt = vmckpt.by(network.enter());
-      for (String tap : List.of("tap0", "tap7")) {
-        network.run("ip", "tuntap", "add", tap, "mode", "tap", "vnet_hdr");
-        network.run("ip", "link", "set", tap, "master", "br0", "up");
-      }
-      List<String> options =
-          new ArrayList<>(Machine.linux(folder.resolve("serial"), "vmckpt.watch=1"));
-      int card = options.indexOf("-device") + 1;
-      options.set(card, options.get(card) + ",id=card");
-      options.addAll(List.of("-netdev", "tap,id=n,ifname=tap0,script=no,downscript=no"));
-      machine = Machine.boot(vmckpt, folder, network.enter(), options.toArray(new String[0]));
-      network.awaitPing("10.0.2.15");
-      vmckpt.ok("snapshot", "" + machine.pid(), "--name", "a", "--unplug", "card");
-      network.awaitPing("10.0.2.15");
-      assertThat(Files.readString(Path.of(manifest("a")))).doesNotContain("tap device");
-      machine.kill();
-      machine.restore("a", "--reattach", "tap:tap0=tap7");
-      network.awaitPing("10.0.2.15");
-      assertThat(network.run("ip", "-o", "link", "show", "tap7")).contains("LOWER_UP");
-    }
-  }
-
-  @Test
   void killedWhileItIsUnplugged() throws Exception {
     boot("-netdev", "user,id=n");
-    guest.hear("devices: eth0");
     Vmckpt marked = vmckpt.marked();
     for (boolean early : new boolean[] {true, false}) {
       try (Qmp watch = Qemu.monitor(watched())) {
@@ -210,12 +194,11 @@ class UnplugTest {
       guest.awaitLast("devices: eth0");
       Health.awaitUntouched(machine.pid());
     }
+    pluggedInByTheNext();
   }
 
-  @Test
-  void whatADeadOneHasUnpluggedIsPluggedInByTheNext() throws Exception {
-    boot("-netdev", "user,id=n");
-    guest.hear("devices: eth0");
+  private void pluggedInByTheNext() throws Exception {
+    guest.mark();
     try (Qmp watch = Qemu.monitor(watched())) {
       // As it is when the guard was killed too.
       String before = card(watch);
@@ -233,7 +216,6 @@ class UnplugTest {
       watch.execute("device_del", args -> args.put("id", "card"));
       deleted.get(PATIENCE);
       guest.hear("devices: none");
-      watch.execute("netdev_del", args -> args.put("id", "n"));
       Run run = vmckpt.ok("snapshot", "" + machine.pid(), "--name", "a");
       assertThat(run.err()).contains("a vmckpt that died had unplugged card");
       guest.hear("devices: eth0");
@@ -289,16 +271,20 @@ class UnplugTest {
         .asText();
   }
 
+  /** The same, by a connection that is closed again; nothing of a snapshot is left there. */
+  private String card() {
+    try (Qmp qmp = Qemu.monitor(watched())) {
+      assertThat(marks(qmp)).isEmpty();
+      return card(qmp);
+    }
+  }
+
   private static String card(Qmp qmp) {
     return qmp.execute("human-monitor-command", args -> args.put("command-line", "info network"))
             .asText()
         + qmp.execute("human-monitor-command", args -> args.put("command-line", "info pci"))
             .asText()
             .replaceAll("BAR.*|IRQ.*", "");
-  }
-
-  private String manifest(String name) throws Exception {
-    return vmckpt.ok("show", name, "--json").text("folder") + "/manifest.json";
   }
 
   private static List<String> marks(Qmp qmp) {

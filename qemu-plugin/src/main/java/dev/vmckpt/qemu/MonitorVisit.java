@@ -146,6 +146,8 @@ final class MonitorVisit implements Visit {
       }
       machine = recorder;
       return this;
+    } catch (QmpException e) {
+      throw new FailureException("--machine: " + e.getMessage(), e);
     } finally {
       if (machine == null) {
         close();

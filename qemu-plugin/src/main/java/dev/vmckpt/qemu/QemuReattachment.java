@@ -117,12 +117,13 @@ final class QemuReattachment implements Reattachment {
   }
 
   private void plug(Qmp qmp, RestartedContext restarted) {
+    PlugMark was = image.unplugged();
     PlugMark devices = plugging;
-    if (devices == null) {
+    if (was == null || devices == null) {
       return;
     }
     try {
-      Unplugged.plug(restarted.pid(), qmp, devices);
+      Unplugged.plug(restarted.pid(), qmp, was, devices);
     } catch (FailureException | QmpException e) {
       restarted.note(String.valueOf(e.getMessage()));
     }

@@ -151,7 +151,8 @@ class InFlightTest extends ConnectedTest {
     try {
       after.get();
     } catch (QmpClosedException e) {
-      assertThat(e.inFlight()).contains("query-status");
+      // A server that ends quickly is gone before it was sent.
+      assertThat(e.inFlight()).isSubsetOf("query-status");
     } catch (QmpErrorException e) {
       assertThat(e.command()).isEqualTo("query-status");
     }

@@ -17,6 +17,7 @@ import java.util.Deque;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
@@ -45,6 +46,9 @@ public final class DeviceFinder {
   private static final Set<String> STAYING = Set.of("stream", "dgram", "hubport");
 
   private static final List<String> GIVEN_UP = List.of("runas", "chroot", "run-with");
+
+  private static final String BY_HAND =
+      "unplug it by hand for the snapshot: device_del, and device_add afterwards";
 
   private static final int IFF_PERSIST = 0x0800;
 
@@ -96,29 +100,40 @@ public final class DeviceFinder {
               : "it has " + String.join(", ", there));
       return null;
     }
+    for (String given : GIVEN_UP) {
+      if (!line.all(given).isEmpty()) {
+        refuse("QEMU may not be able to plug it in again: it gave up rights by -" + given, BY_HAND);
+        return null;
+      }
+    }
+    Optional<PluggedDevice> noted = PlugMark.noted(qmp, id);
+    if (noted.isPresent()) {
+      return checked(noted.get());
+    }
     Option option = tryOption("device", id);
     if (option == null) {
       refuse(
           "it was plugged into the running machine, and QEMU does not tell what it was made of",
-          "unplug it by hand for the snapshot: device_del, and device_add afterwards");
+          BY_HAND);
       return null;
-    }
-    for (String given : GIVEN_UP) {
-      if (!line.all(given).isEmpty()) {
-        refuse(
-            "QEMU has given up rights that it was started with (-"
-                + given
-                + "), and may not be able to"
-                + " plug it in again",
-            "unplug it by hand for the snapshot");
-        return null;
-      }
     }
     int before = refusals.size();
     Deque<Part> parts = new ArrayDeque<>();
     add(pinned(option), parts);
+    return refusals.size() == before ? checked(new PluggedDevice(id, List.copyOf(parts))) : null;
+  }
+
+  private @Nullable PluggedDevice checked(PluggedDevice device) {
+    int before = refusals.size();
+    for (Part part : device.parts()) {
+      check(part, option(part));
+    }
     checkAlone();
-    return refusals.size() == before ? new PluggedDevice(id, List.copyOf(parts)) : null;
+    return refusals.size() == before ? device : null;
+  }
+
+  private static Option option(Part part) {
+    return new Option(part.kind().name().toLowerCase(Locale.ROOT), part.options());
   }
 
   private void refuse(String why, String remedy) {
@@ -168,8 +183,7 @@ public final class DeviceFinder {
   /** Adds a part, and before it those that it names. */
   private void add(Part part, Deque<Part> parts) {
     parts.addFirst(part);
-    Option option = new Option(part.kind().name().toLowerCase(Locale.ROOT), part.options());
-    check(part, option);
+    Option option = option(part);
     REFERENCES.forEach(
         (key, kind) -> {
           String other = option.get(key);
@@ -181,16 +195,10 @@ public final class DeviceFinder {
 
   private void addBackEnd(Kind kind, String name, Option user, Deque<Part> parts) {
     String what = kind.name().toLowerCase(Locale.ROOT);
+    String shown = "its " + what + " " + name;
     Option option = tryOption(what, name);
     if (option == null) {
-      refuse(
-          "its "
-              + what
-              + " "
-              + name
-              + " is not on the command line, and QEMU does not tell what it"
-              + " was made of",
-          "unplug it by hand for the snapshot");
+      refuse(shown + " is not on the command line, and QEMU does not tell of it", BY_HAND);
       return;
     }
     if (kind == Kind.NETDEV && stays(option)) {
@@ -200,14 +208,7 @@ public final class DeviceFinder {
       boolean same = other.name().equals(user.name()) && other.get("id").equals(user.get("id"));
       if (!same && (other.get(what).equals(name) || other.text().equals("chardev:" + name))) {
         refuse(
-            "its "
-                + what
-                + " "
-                + name
-                + " serves another as well: -"
-                + other.name()
-                + " "
-                + other.text(),
+            shown + " serves another as well: -" + other.name() + " " + other.text(),
             "give each its own");
         return;
       }
@@ -252,8 +253,7 @@ public final class DeviceFinder {
     String shown = "its chardev " + chardev.get("id");
     if (!SocketChardev.is(chardev.keys()) || !SocketChardev.unknown(chardev.keys()).isEmpty()) {
       refuse(
-          shown + " is of a kind that QEMU is not told to make again: " + chardev.text(),
-          "unplug it by hand for the snapshot");
+          shown + " is of a kind that QEMU is not told to make again: " + chardev.text(), BY_HAND);
       return;
     }
     if (chardev.keys().isOn("server")) {
@@ -265,12 +265,8 @@ public final class DeviceFinder {
     String path = chardev.get("path");
     if (!path.isEmpty() && !Listener.isThere(pid, path)) {
       refuse(
-          "nobody listens at "
-              + path
-              + " for its next call: this back end ends with its connection, and the device could"
-              + " not be plugged in again",
-          "have that socket listen on by whoever starts the back end, or leave the device out with"
-              + " --drop");
+          "nobody listens at " + path + " for its next call, so it could not be plugged in again",
+          "have the starter of its back end hold that socket, or leave it out with --drop");
     }
   }
 

@@ -11,6 +11,7 @@ import dev.vmckpt.qmp.Qmp;
 import dev.vmckpt.qmp.QmpErrorException;
 import dev.vmckpt.spi.error.FailureException;
 import java.time.Duration;
+import java.util.List;
 
 /**
  * Something that a QEMU has by an option of its command line, and that it can be told to make, and
@@ -92,9 +93,14 @@ public record Part(Kind kind, String id, String options) {
     return switch (kind) {
       case CHARDEV -> names(qmp.execute("query-chardev", none -> {}, PATIENCE), "label");
       case OBJECT -> isListed(qmp, "/objects");
-      case NETDEV -> (" " + ask(qmp, words("info network")).asText()).contains(" " + id + ": ");
+      case NETDEV -> isNetwork(ask(qmp, words("info network")).asText());
       case DEVICE -> isListed(qmp, "/machine/peripheral");
     };
+  }
+
+  /** By what is printed for people: {@code ID: index=0,type=…}, behind what else there may be. */
+  private boolean isNetwork(String networks) {
+    return List.of(networks.split("\\s+", -1)).contains(id + ":");
   }
 
   private boolean isListed(Qmp qmp, String folder) {

@@ -86,14 +86,21 @@ public final class Unplugged {
    * Plugs in what was unplugged for the snapshot that a QEMU was restored from. Done with, whether
    * it can be plugged in or not.
    *
+   * @param was what was unplugged
+   * @param wished what is to be plugged in instead
    * @throws FailureException naming those that could not be; the others are plugged in
    * @throws QmpException if QEMU does not answer
    */
-  public static void plug(int pid, Qmp qmp, PlugMark mark) {
+  public static void plug(int pid, Qmp qmp, PlugMark was, PlugMark wished) {
     try {
-      plug(pid, qmp, mark.devices());
+      plug(pid, qmp, wished.devices());
+      for (PluggedDevice device : wished.devices()) {
+        if (!was.devices().contains(device)) {
+          PlugMark.note(qmp, device);
+        }
+      }
     } finally {
-      mark.tryRemove(qmp);
+      was.tryRemove(qmp);
     }
   }
 
