@@ -53,6 +53,8 @@ class TapTest {
         Run second = machine.saveAndKill("second");
         assertThat(tap(second)).isEqualTo(tap(saved)).contains("\"offloads\":15");
 
+        Health.await("the end of tap0 again", () -> !isThere(network, "tap0"));
+
         // Somebody else has it; another one, which was made for it, serves as well.
         List<String> holder = new ArrayList<>(network.enter());
         holder.addAll(List.of("socat", "TUN,tun-type=tap,tun-name=tap0", "PIPE"));
