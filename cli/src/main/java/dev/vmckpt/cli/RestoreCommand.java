@@ -65,7 +65,8 @@ final class RestoreCommand extends AbstractCommand {
       paramLabel = "KEY=VALUE",
       description =
           "Attach a connection to something else, for example fd:1=/tmp/console.log; libvirt=adopt"
-              + " gives a domain back to libvirt. With --on qemu: netdev:ID, chardev:ID, disk:PATH.")
+              + " gives a domain back to libvirt. Of what was unplugged: chardev:ID=PATH,"
+              + " unplugged:ID=none. With --on qemu: netdev:ID, chardev:ID, disk:PATH.")
   Map<String, String> reattach = new LinkedHashMap<>();
 
   @Option(

@@ -32,7 +32,8 @@ import picocli.CommandLine.Parameters;
       "  vmckpt snapshot qemu-system-x86_64 --name web --tag before-upgrade",
       "  vmckpt snapshot libvirt:web --name web",
       "  vmckpt snapshot 4242 --kill --json",
-      "  vmckpt snapshot qemu-system-x86_64 --name web --machine"
+      "  vmckpt snapshot qemu-system-x86_64 --name web --machine",
+      "  vmckpt snapshot qemu-system-x86_64 --name web --unplug gpu0"
     })
 final class SnapshotCommand extends AbstractCommand {
   /** How memory is captured. */
@@ -107,6 +108,15 @@ final class SnapshotCommand extends AbstractCommand {
               + " devices. 'restore --on qemu' starts one from it.")
   boolean machine;
 
+  @Option(
+      names = "--unplug",
+      paramLabel = "DEVICE",
+      split = ",",
+      description =
+          "Take a device of QEMU's off for the snapshot, by its id, because it cannot be carried;"
+              + " it is plugged in again right after the pause, and where it is restored.")
+  Set<String> unplug = new TreeSet<>();
+
   SnapshotCommand(Session session) {
     super(session);
   }
@@ -147,6 +157,9 @@ final class SnapshotCommand extends AbstractCommand {
     }
     if (!Target.domain(target).isEmpty()) {
       options.put("libvirt", Target.domain(target));
+    }
+    if (!unplug.isEmpty()) {
+      options.put("unplug", String.join(",", unplug));
     }
     if (machine) {
       options.put("machine", "");

@@ -22,7 +22,14 @@ class HardwareAdapterTest {
   private static final int CHARACTER_DEVICE = 0020600;
 
   @ParameterizedTest
-  @ValueSource(strings = {"/dev/vfio/vfio", "/dev/vfio/12", "/dev/vhost-net", "/dev/tpm0"})
+  @ValueSource(
+      strings = {
+        "/dev/vfio/vfio",
+        "/dev/vfio/12",
+        "/dev/vhost-net",
+        "/dev/tpm0",
+        "/dev/bus/usb/001/002"
+      })
   void refusesWithARemedy(String path) {
     assertThat(claim(path))
         .hasValueSatisfying(

@@ -17,6 +17,12 @@ import org.junit.jupiter.api.io.TempDir;
 class TapTest {
   private static final String GUEST = "10.0.2.15";
 
+  /** Of the first network card of any QEMU. */
+  private static final String MAC = "52 54 00 12 34 56";
+
+  /** To everybody, from that card, of the kind RARP; as socat writes packets. */
+  private static final String ANNOUNCEMENT = "ff ff ff ff ff ff " + MAC + " 80 35 ";
+
   @TempDir Path folder = Path.of("/nonexistent");
 
   @Test
@@ -34,13 +40,20 @@ class TapTest {
         Run saved = machine.saveAndKill("base");
         Health.await("the end of tap0", () -> !isThere(network, "tap0"));
 
-        // It went with QEMU, and is made anew.
-        Run anew = machine.restore("base");
+        // It went with QEMU, and is made anew; nobody but QEMU has said a word there yet.
+        Run anew;
+        try (Peer listener = listener(network)) {
+          anew = machine.restore("base");
+          listener.hear(ANNOUNCEMENT);
+          assertThat(before(listener.all(), ANNOUNCEMENT)).doesNotContain(MAC);
+        }
         assertThat(anew.text("notes")).contains("tap0: was made anew");
         assertThat(link(network, "tap0")).isEqualTo(link);
         network.awaitPing(GUEST);
         Run second = machine.saveAndKill("second");
         assertThat(tap(second)).isEqualTo(tap(saved)).contains("\"offloads\":15");
+
+        Health.await("the end of tap0 again", () -> !isThere(network, "tap0"));
 
         // Somebody else has it; another one, which was made for it, serves as well.
         List<String> holder = new ArrayList<>(network.enter());
@@ -53,7 +66,12 @@ class TapTest {
         }
         network.run("ip", "tuntap", "add", "tap7", "mode", "tap", "vnet_hdr");
         network.run("ip", "link", "set", "tap7", "master", "br0", "up");
-        machine.restore("second", "--reattach", "tap:tap0=tap7");
+        try (Peer listener = listener(network)) {
+          machine.restore("second", "--reattach", "tap:tap0=tap7");
+          listener.hear(ANNOUNCEMENT);
+        }
+        String port = network.run("bridge", "fdb", "show", "dev", "tap7");
+        assertThat(port).contains(MAC.replace(' ', ':'));
         network.awaitPing(GUEST);
         assertThat(network.run("ip", "-o", "-d", "link", "show", "tap7")).contains("LOWER_UP");
         machine.kill();
@@ -84,6 +102,19 @@ class TapTest {
         network.awaitPing(GUEST);
       }
     }
+  }
+
+  /** Writes down every packet that passes the bridge, from when this returns. */
+  private Peer listener(OwnNetwork network) throws Exception {
+    List<String> command = new ArrayList<>(network.enter());
+    command.addAll(List.of("socat", "-dd", "-x", "-u", "INTERFACE:br0", "OPEN:/dev/null"));
+    Peer listener = new Peer(folder, command);
+    listener.hear("starting data transfer loop");
+    return listener;
+  }
+
+  private static String before(String text, String part) {
+    return text.substring(0, text.indexOf(part));
   }
 
   /** The host's end as the host sees it, without what changes by itself. */

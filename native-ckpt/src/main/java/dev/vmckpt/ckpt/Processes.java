@@ -11,6 +11,7 @@ import dev.vmckpt.spi.error.Errno;
 import dev.vmckpt.spi.error.NotPermittedException;
 import dev.vmckpt.spi.error.SyscallException;
 import dev.vmckpt.spi.error.TargetGoneException;
+import dev.vmckpt.spi.proc.UnixSocketLine;
 import dev.vmckpt.spi.remote.Nr;
 import java.io.File;
 import java.io.IOException;
@@ -122,18 +123,16 @@ public final class Processes {
    * @param socket its path; processes in another network namespace are not found
    */
   public static List<Integer> listeningAt(Path socket) {
-    Set<String> inodes = new HashSet<>();
+    Set<String> links = new HashSet<>();
     String path = socket.toAbsolutePath().normalize().toString();
-    for (String line : ProcFs.read(Path.of("/proc/net/unix")).split("\n", -1)) {
-      // Num RefCount Protocol Flags Type St Inode Path; of the flags __SO_ACCEPTCON says it listens
-      String[] columns = line.strip().split(" +", 8);
-      if (columns.length == 8 && columns[3].equals("00010000") && columns[7].equals(path)) {
-        inodes.add("socket:[" + columns[6] + "]");
+    for (UnixSocketLine each : UnixSocketLine.seenBy((int) ProcessHandle.current().pid())) {
+      if (each.listening() && each.path().equals(path)) {
+        links.add(each.link());
       }
     }
     List<Integer> found = new ArrayList<>();
-    for (int pid : inodes.isEmpty() ? List.<Integer>of() : all()) {
-      if (holdsLink(pid, inodes)) {
+    for (int pid : links.isEmpty() ? List.<Integer>of() : all()) {
+      if (holdsLink(pid, links)) {
         found.add(pid);
       }
     }

@@ -11,7 +11,9 @@ import dev.vmckpt.spi.GuardedChannel;
 import dev.vmckpt.spi.MonitorPassage;
 import dev.vmckpt.spi.error.SyscallException;
 import java.time.Duration;
+import java.util.List;
 import java.util.function.BiFunction;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 
 /**
@@ -25,12 +27,19 @@ final class Monitor implements AutoCloseable {
   /** Until a command is done: to stop a guest writes out what its disks have not yet. */
   private static final Duration PATIENCE = Duration.ofSeconds(30);
 
+  /** After how many seconds a job that was cancelled has ended. */
+  private static final List<Integer> FOR_JOBS = List.of(1, 2);
+
+  /** After how many a guest has let go of a device that it was asked for. */
+  static final List<Integer> FOR_GUESTS = List.of(1, 2, 4);
+
   private final Supplier<Monitor> again;
   private final GuardedChannel channel;
   private final Qmp qmp;
   private final Mark mark = Mark.own();
   private boolean stopped;
   private String undo = "";
+  private String plugging = "";
 
   private Monitor(Supplier<Monitor> again, GuardedChannel channel, Qmp qmp) {
     this.again = again;
@@ -108,21 +117,34 @@ final class Monitor implements AutoCloseable {
    * @throws QmpException if it could not be told, over this connection nor over another
    */
   void goOn() {
+    certainly(
+        other -> {
+          other.execute("cont", none -> {}, PATIENCE);
+          mark.tryRemove(other);
+        });
+    stopped = false;
+    arm();
+  }
+
+  /**
+   * Tells QEMU something over this connection, or over another one if it breaks.
+   *
+   * @throws QmpException if it could not be told over either
+   */
+  void certainly(Consumer<Qmp> words) {
     try {
-      goOn(qmp, mark);
+      words.accept(qmp);
     } catch (QmpErrorException e) {
       throw e;
     } catch (QmpException e) {
       // What broke may have been the connection alone.
       try (Monitor other = again.get()) {
-        goOn(other.qmp, mark);
+        words.accept(other.qmp);
       } catch (QmpException | SyscallException worse) {
         e.addSuppressed(worse);
         throw e;
       }
     }
-    stopped = false;
-    arm();
   }
 
   /**
@@ -135,20 +157,29 @@ final class Monitor implements AutoCloseable {
     arm();
   }
 
+  /**
+   * Tells what plugs in again what was unplugged.
+   *
+   * @param commands in a line; said more than once, as a guest lets go of a device when it gets to
+   *     it. Empty for none
+   */
+  void setPlugging(String commands) {
+    plugging = commands;
+    arm();
+  }
+
   private void arm() {
     String words = stopped ? mark.lastWords() : "";
-    if (undo.isEmpty()) {
-      channel.setLastWords(words, mark.name(), false);
+    if (undo.isEmpty() && plugging.isEmpty()) {
+      channel.setLastWords(words, mark.name(), List.of());
     } else {
       String end = mark.name() + "u";
       String last = "{\"execute\":\"query-status\",\"id\":\"" + end + "\"}";
-      channel.setLastWords(words + " " + undo + " " + last, end, true);
+      channel.setLastWords(
+          String.join(" ", words, plugging, undo, last),
+          end,
+          plugging.isEmpty() ? FOR_JOBS : FOR_GUESTS);
     }
-  }
-
-  private static void goOn(Qmp qmp, Mark mark) {
-    qmp.execute("cont", none -> {}, PATIENCE);
-    mark.tryRemove(qmp);
   }
 
   @Override

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.qemu;
 
+import dev.vmckpt.qemu.options.CommandLine;
 import dev.vmckpt.spi.error.UsageException;
 import dev.vmckpt.spi.proc.UnixSockets;
-import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.net.UnixDomainSocketAddress;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -41,38 +39,16 @@ final class MonitorFinder {
     if (!wish.isEmpty()) {
       return List.of(UnixDomainSocketAddress.of(Path.of(wish).toAbsolutePath()));
     }
-    List<String> arguments = commandLine(pid);
-    return isQemu(arguments)
-        ? MonitorPlaces.of(arguments, directory(pid), fd -> UnixSockets.listeningAt(pid, fd))
+    CommandLine line = CommandLine.of(pid);
+    return line.isQemu()
+        ? MonitorPlaces.of(
+            line, CommandLine.directoryOf(pid), fd -> UnixSockets.listeningAt(pid, fd))
         : List.of();
   }
 
   /** The file that the first serial console of a process goes to, if it is a QEMU's. */
   static Optional<Path> serialFile(int pid) {
-    List<String> arguments = commandLine(pid);
-    return isQemu(arguments) ? SerialFile.of(arguments, directory(pid)) : Optional.empty();
-  }
-
-  private static boolean isQemu(List<String> arguments) {
-    String program = arguments.isEmpty() ? "" : arguments.get(0);
-    return program.substring(program.lastIndexOf('/') + 1).contains("qemu");
-  }
-
-  private static List<String> commandLine(int pid) {
-    try {
-      byte[] bytes = Files.readAllBytes(Path.of("/proc/" + pid + "/cmdline"));
-      return List.of(new String(bytes, StandardCharsets.UTF_8).split("\0", -1));
-    } catch (IOException e) {
-      return List.of();
-    }
-  }
-
-  /** What relative paths of a process are relative to. */
-  static Path directory(int pid) {
-    try {
-      return Files.readSymbolicLink(Path.of("/proc/" + pid + "/cwd"));
-    } catch (IOException e) {
-      return Path.of("/");
-    }
+    CommandLine line = CommandLine.of(pid);
+    return line.isQemu() ? SerialFile.of(line, CommandLine.directoryOf(pid)) : Optional.empty();
   }
 }

@@ -5,6 +5,11 @@ import dev.vmckpt.qemu.disks.Backups;
 import dev.vmckpt.qemu.disks.Leftovers;
 import dev.vmckpt.qemu.machine.MachineRecorder;
 import dev.vmckpt.qemu.marks.Mark;
+import dev.vmckpt.qemu.options.CommandLine;
+import dev.vmckpt.qemu.plug.DeviceFinder;
+import dev.vmckpt.qemu.plug.PlugMark;
+import dev.vmckpt.qemu.plug.PluggedDevice;
+import dev.vmckpt.qemu.plug.Unplugged;
 import dev.vmckpt.qmp.QmpException;
 import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.DetachContext;
@@ -23,7 +28,9 @@ import java.net.SocketAddress;
 import java.net.UnixDomainSocketAddress;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -37,6 +44,9 @@ final class MonitorVisit implements Visit {
 
   /** The word of the user's wish to keep the machine too, for another QEMU; its value is empty. */
   static final String MACHINE = "machine";
+
+  /** The word of the user's wish to unplug devices for the snapshot: their ids, with commas. */
+  static final String UNPLUG = "unplug";
 
   /** Others may connect to the target right when we do. */
   private static final int ATTEMPTS = 3;
@@ -53,6 +63,7 @@ final class MonitorVisit implements Visit {
   private final FileCloner cloner;
   private @Nullable Backups backups;
   private @Nullable MachineRecorder machine;
+  private @Nullable Unplugged unplugged;
 
   private MonitorVisit(VisitContext context, Monitor monitor, String link, Runnable closed) {
     this.monitor = monitor;
@@ -68,36 +79,48 @@ final class MonitorVisit implements Visit {
    * @param closed is told when it is given back
    * @return empty if there is none, if the user wants none, or if somebody else has it: the user is
    *     told that
-   * @throws RefusedException if the machine is to be kept and cannot be, or there is no monitor
+   * @throws RefusedException if the machine is to be kept or a device to be unplugged, and cannot
+   *     be, or there is no monitor for it
    */
   static Optional<MonitorVisit> make(VisitContext context, Runnable closed) {
-    String wish = context.options().getOrDefault(OPTION, "");
-    boolean machine = context.options().containsKey(MACHINE);
+    Map<String, String> options = context.options();
+    String wish = options.getOrDefault(OPTION, "");
+    boolean machine = options.containsKey(MACHINE);
+    Set<String> devices = devices(options);
+    String needed = machine ? "--machine" : devices.isEmpty() ? "" : "--unplug";
+    if (machine && !devices.isEmpty()) {
+      throw new UsageException(
+          "--machine goes without --unplug: another QEMU would have to be told of that device");
+    }
     if (wish.equals(NONE)) {
-      if (machine) {
-        throw new UsageException("--machine asks the monitor of QEMU: it goes without --qmp none");
+      if (!needed.isEmpty()) {
+        throw new UsageException(needed + " asks the monitor of QEMU: it goes without --qmp none");
       }
       return Optional.empty();
     }
     List<String> reasons = new ArrayList<>();
     for (SocketAddress place : MonitorFinder.of(context.pid(), wish)) {
+      MonitorVisit visit;
       try {
-        MonitorVisit visit = take(context, place, closed);
-        return Optional.of(machine ? visit.withMachine() : visit);
+        visit = take(context, place, closed);
       } catch (QmpException | SyscallException | FailureException e) {
         reasons.add(e.getMessage() + "");
+        continue;
       }
+      return Optional.of(
+          machine ? visit.withMachine() : devices.isEmpty() ? visit : visit.without(devices));
     }
     for (MonitorPassage passage : wish.isEmpty() ? context.passages() : NO_PASSAGES) {
       try {
         MonitorVisit visit = take(context, passage, closed);
-        return Optional.of(machine ? visit.withMachine() : visit);
+        return Optional.of(
+            machine ? visit.withMachine() : devices.isEmpty() ? visit : visit.without(devices));
       } catch (QmpException | FailureException e) {
         reasons.add("by " + passage.holder() + ": " + e.getMessage());
       }
     }
-    if (machine) {
-      throw noMonitor(context.pid(), reasons);
+    if (!needed.isEmpty()) {
+      throw noMonitor(context.pid(), needed, reasons);
     }
     if (!reasons.isEmpty()) {
       context.note(
@@ -108,9 +131,16 @@ final class MonitorVisit implements Visit {
     return Optional.empty();
   }
 
-  private static RefusedException noMonitor(int pid, List<String> reasons) {
+  /** The devices that are to be unplugged. */
+  private static Set<String> devices(Map<String, String> options) {
+    Set<String> ids = new LinkedHashSet<>(List.of(options.getOrDefault(UNPLUG, "").split(",", -1)));
+    ids.remove("");
+    return ids;
+  }
+
+  private static RefusedException noMonitor(int pid, String needed, List<String> reasons) {
     return new RefusedException(
-        MachineRecorder.KEEPING,
+        needed,
         List.of(
             new Refusal(
                 "monitor of " + pid,
@@ -118,7 +148,8 @@ final class MonitorVisit implements Visit {
                     ? "none is on its command line"
                     : "it was not to be had: " + String.join("; ", reasons),
                 "start QEMU with -qmp unix:PATH,server=on,wait=off, say where it is with --qmp, or"
-                    + " leave out --machine")));
+                    + " leave out "
+                    + needed)));
   }
 
   /** Asks for what can be asked while the guest runs. Whatever goes wrong closes this. */
@@ -131,9 +162,68 @@ final class MonitorVisit implements Visit {
       }
       machine = recorder;
       return this;
+    } catch (QmpException e) {
+      throw new FailureException("--machine: " + e.getMessage(), e);
     } finally {
       if (machine == null) {
         close();
+      }
+    }
+  }
+
+  /** Unplugs devices. Whatever goes wrong plugs them in again and closes this. */
+  private MonitorVisit without(Set<String> ids) {
+    try {
+      if (!monitor.running()) {
+        throw new RefusedException(
+            Unplugged.UNPLUGGING,
+            List.of(
+                new Refusal(
+                    "guest",
+                    "it is stopped, and only one that runs lets go of a device",
+                    "let it go on (cont), or leave out --unplug")));
+      }
+      List<PluggedDevice> devices = new DeviceFinder(pid, monitor.qmp()).find(ids);
+      Unplugged prepared = Unplugged.prepare(pid, monitor.qmp(), devices, monitor::setPlugging);
+      unplugged = prepared;
+      prepared.takeOff(monitor.qmp());
+      OpenDescriptors.awaitRest(pid);
+      return this;
+    } catch (QmpException e) {
+      throw closed(new FailureException("--unplug: " + e.getMessage(), e));
+    } catch (RefusedException e) {
+      throw closed(e);
+    }
+  }
+
+  private <E extends RuntimeException> E closed(E because) {
+    try {
+      close();
+    } catch (FailureException | QmpException e) {
+      because.addSuppressed(e);
+    }
+    return because;
+  }
+
+  /** What was unplugged; null if nothing was. */
+  @Nullable PlugMark unplugged() {
+    Unplugged devices = unplugged;
+    return devices == null ? null : devices.mark();
+  }
+
+  @Override
+  public void captured() {
+    Unplugged devices = unplugged;
+    if (devices != null) {
+      // Once: what cannot be plugged in now cannot in a moment, and is for the next who looks.
+      unplugged = null;
+      try {
+        monitor.certainly(devices::plugAgain);
+        monitor.setPlugging("");
+      } catch (QmpException e) {
+        throw new FailureException(
+            "what was unplugged could not be plugged in again by the monitor: " + e.getMessage(),
+            e);
       }
     }
   }
@@ -183,8 +273,8 @@ final class MonitorVisit implements Visit {
 
   /** A monitor serves one client at a time; another would wait in the kernel's queue. */
   private static void requireFree(int pid, SocketAddress place) {
-    Path directory = MonitorFinder.directory(pid);
-    for (String held : UnixSockets.of(pid).connected().values()) {
+    Path directory = CommandLine.directoryOf(pid);
+    for (String held : UnixSockets.held(pid)) {
       if (place.equals(UnixDomainSocketAddress.of(directory.resolve(held)))) {
         throw new FailureException(
             "somebody else holds "
@@ -209,6 +299,7 @@ final class MonitorVisit implements Visit {
   }
 
   private static void undoForTheDead(Monitor monitor, VisitContext context) {
+    Unplugged.plugForTheDead(context.pid(), monitor.qmp()).forEach(context::note);
     if (!Leftovers.undo(monitor.qmp()).isEmpty()) {
       context.note("what a vmckpt that died had begun with the disks was undone first");
     }
@@ -272,9 +363,13 @@ final class MonitorVisit implements Visit {
   public void close() {
     closed.run();
     try (monitor) {
-      Backups made = backups;
-      if (made != null) {
-        made.close();
+      try {
+        captured();
+      } finally {
+        Backups made = backups;
+        if (made != null) {
+          made.close();
+        }
       }
     }
   }

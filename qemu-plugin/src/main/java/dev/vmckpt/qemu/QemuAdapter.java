@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.qemu;
 
+import dev.vmckpt.qemu.plug.PlugMark;
 import dev.vmckpt.spi.Adapter;
 import dev.vmckpt.spi.AreaClaim;
 import dev.vmckpt.spi.AreaResource;
@@ -48,7 +49,12 @@ public final class QemuAdapter implements Adapter {
         new Carries(
             "monitor of QEMU",
             "the guest is stopped by it before it is saved, and goes on when it is restored",
-            false));
+            false),
+        new Carries(
+            "device that `--unplug` names",
+            "taken off before, plugged in again here and there; `--reattach chardev:ID=PATH`,"
+                + " `unplugged:ID=none`",
+            true));
   }
 
   @Override
@@ -67,6 +73,11 @@ public final class QemuAdapter implements Adapter {
     Optional<MonitorVisit> visit = MonitorVisit.make(context, () -> visits.remove(pid));
     visit.ifPresent(made -> visits.put(pid, made));
     return visit.map(made -> made);
+  }
+
+  @Override
+  public boolean takesAway(Map<String, String> options) {
+    return options.containsKey(MonitorVisit.UNPLUG);
   }
 
   @Override
@@ -99,6 +110,11 @@ public final class QemuAdapter implements Adapter {
 
   @Override
   public List<Refusal> preflight(List<Recorded> recorded, PreflightContext context) {
+    PlugMark unplugged = null;
+    for (Recorded each : recorded) {
+      unplugged = QemuReattachment.read(each).unplugged();
+    }
+    PlugWishes.check(unplugged, context.reattach());
     return List.of();
   }
 

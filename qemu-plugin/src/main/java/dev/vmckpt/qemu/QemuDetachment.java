@@ -2,6 +2,7 @@
 package dev.vmckpt.qemu;
 
 import dev.vmckpt.qemu.disks.Backups;
+import dev.vmckpt.qemu.plug.PlugMark;
 import dev.vmckpt.qmp.EventQueue;
 import dev.vmckpt.qmp.QmpClosedException;
 import dev.vmckpt.qmp.QmpEvent;
@@ -101,9 +102,10 @@ final class QemuDetachment implements Detachment {
     recorded = true;
     keepsakes.mark();
     String mark = visit == null ? "" : visit.monitor().mark().name();
+    PlugMark unplugged = visit == null ? null : visit.unplugged();
     for (DescriptorResource connection : claimed) {
       int flags = context.infoNow(connection).flags();
-      JsonTree state = new JsonTree(new MonitorImage(stopped, mark));
+      JsonTree state = new JsonTree(new MonitorImage(stopped, mark, unplugged));
       all.add(new Recorded(connection.fd(), flags, "monitor", state, 0));
     }
     return all;

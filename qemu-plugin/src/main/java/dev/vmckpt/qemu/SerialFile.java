@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.qemu;
 
+import dev.vmckpt.qemu.options.CommandLine;
+import dev.vmckpt.qemu.options.CommandLine.Option;
+import dev.vmckpt.qemu.options.OptionValue;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
@@ -21,20 +23,18 @@ final class SerialFile {
    *
    * @param directory what relative paths are relative to
    */
-  static Optional<Path> of(List<String> arguments, Path directory) {
+  static Optional<Path> of(CommandLine line, Path directory) {
     Map<String, String> files = new HashMap<>();
-    for (int i = 0; i + 1 < arguments.size(); i++) {
-      if (option(arguments.get(i)).equals("-chardev")) {
-        Map<String, String> chardev = MonitorPlaces.options(arguments.get(i + 1), "backend");
-        String file = "file".equals(chardev.get("backend")) ? chardev.get("path") : null;
-        file = file == null ? chardev.get("logfile") : file;
-        if (file != null) {
-          files.put(chardev.getOrDefault("id", ""), file);
-        }
+    for (Option option : line.all("chardev")) {
+      OptionValue chardev = option.keys();
+      String file = chardev.first("backend").equals("file") ? chardev.get("path") : null;
+      file = file == null ? chardev.get("logfile") : file;
+      if (file != null) {
+        files.put(chardev.text("id"), file);
       }
     }
-    for (int i = 0; i + 1 < arguments.size(); i++) {
-      String file = file(option(arguments.get(i)), arguments.get(i + 1), files);
+    for (Option option : line.options()) {
+      String file = file(option, files);
       if (!file.isEmpty()) {
         try {
           return Optional.of(directory.resolve(file));
@@ -46,23 +46,20 @@ final class SerialFile {
     return Optional.empty();
   }
 
-  /** QEMU takes one dash and two for the same. */
-  private static String option(String argument) {
-    return argument.replaceFirst("^--?", "-");
-  }
-
-  private static String file(String option, String value, Map<String, String> files) {
-    if (option.equals("-serial") && value.startsWith("file:")) {
+  private static String file(Option option, Map<String, String> files) {
+    String value = option.text();
+    boolean serial = option.name().equals("serial");
+    if (serial && value.startsWith("file:")) {
       return value.substring("file:".length());
     }
     String chardev = "";
-    if (option.equals("-serial") && value.startsWith("chardev:")) {
+    if (serial && value.startsWith("chardev:")) {
       chardev = value.substring("chardev:".length());
-    } else if (option.equals("-device")) {
-      Map<String, String> device = MonitorPlaces.options(value, "driver");
-      String driver = device.getOrDefault("driver", "");
+    } else if (option.name().equals("device")) {
+      OptionValue device = option.keys();
+      String driver = device.first("driver");
       if (driver.contains("serial") || driver.contains("console")) {
-        chardev = device.getOrDefault("chardev", "");
+        chardev = device.text("chardev");
       }
     }
     return files.getOrDefault(chardev, "");

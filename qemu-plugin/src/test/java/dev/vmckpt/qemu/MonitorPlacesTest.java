@@ -3,6 +3,7 @@ package dev.vmckpt.qemu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.vmckpt.qemu.options.CommandLine;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.net.UnixDomainSocketAddress;
@@ -17,7 +18,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class MonitorPlacesTest {
   private static List<SocketAddress> places(String commandLine) {
     return MonitorPlaces.of(
-        List.of(commandLine.split(" ", -1)),
+        CommandLine.parse(List.of(commandLine.split(" ", -1))),
         Path.of("/here"),
         fd -> fd == 7 ? Optional.of("/inherited") : Optional.empty());
   }
@@ -36,6 +37,10 @@ class MonitorPlacesTest {
         "qemu -chardev socket,id=m,fd=8,server=on -mon chardev=m,mode=control |",
         "qemu -qmp unix:q |",
         "qemu -qmp unix:q,server=off |",
+        "qemu -qmp unix:/a=b/q,server=on | /a=b/q",
+        "qemu -new-option -qmp unix:/run/q,server=on | /run/q",
+        "qemu -new-option value -qmp unix:/run/q,server=on | /run/q",
+        "qemu -append -qmp unix:/run/q,server=on |",
         "qemu -qmp stdio |",
         "qemu -qmp |",
         "qemu -monitor unix:q,server=on |",

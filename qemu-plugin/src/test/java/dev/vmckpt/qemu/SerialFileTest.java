@@ -3,6 +3,7 @@ package dev.vmckpt.qemu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.vmckpt.qemu.options.CommandLine;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -24,7 +25,7 @@ class SerialFileTest {
         "qemu -serial |",
       })
   void isFound(String commandLine, String path) {
-    assertThat(SerialFile.of(List.of(commandLine.split(" ")), Path.of("/here")))
+    assertThat(SerialFile.of(CommandLine.parse(List.of(commandLine.split(" "))), Path.of("/here")))
         .isEqualTo(java.util.Optional.ofNullable(path).map(Path::of));
   }
 }

@@ -38,8 +38,17 @@ public final class HardwareAdapter extends DeviceAdapter {
           Claim.refused(
               "device of the host that is handed to the guest",
               "the state of that device lies in hardware, which nobody can save",
-              "unplug it for the time of the snapshot (in QEMU: device_del, and device_add"
-                  + " afterwards), or leave it out: --drop "
+              "unplug it for the time of the snapshot (of a QEMU: --unplug DEVICE, by its id), or"
+                  + " leave it out: --drop "
+                  + resource.name()));
+    }
+    if (path.startsWith("/dev/bus/usb/")) {
+      return Optional.of(
+          Claim.refused(
+              "USB device of the host that is handed to the guest",
+              "what that device has been told is in the device, which nobody can save",
+              "unplug it for the time of the snapshot (of a QEMU: --unplug DEVICE, by its id), or"
+                  + " leave it out: --drop "
                   + resource.name()));
     }
     if (path.startsWith("/dev/vhost-")) {
@@ -47,8 +56,8 @@ public final class HardwareAdapter extends DeviceAdapter {
           Claim.refused(
               "device of the guest that the kernel serves",
               "the kernel serves the guest by itself, and does not tell where it stands",
-              "have QEMU serve it (-netdev tap,vhost=off), unplug it for the time of the snapshot,"
-                  + " or leave it out: --drop "
+              "have QEMU serve it (-netdev tap,vhost=off), unplug it for the time of the snapshot"
+                  + " (of a QEMU: --unplug DEVICE, by its id), or leave it out: --drop "
                   + resource.name()));
     }
     if (path.startsWith("/dev/tpm")) {

@@ -43,7 +43,7 @@ final class DomainReattachment implements Reattachment {
     Talk talk = Talk.begin(context, recorded.fd() + " monitor");
     DomainImage found = DomainImage.of(recorded);
     if (!found.lastWords().isEmpty()) {
-      talk.ours().setLastWords(found.lastWords(), found.until(), false);
+      talk.ours().setLastWords(found.lastWords(), found.until(), List.of());
     }
     channel = talk.ours();
     return new Reattached(talk.theirs());

@@ -48,7 +48,7 @@ final class DomainVisit implements Visit, MonitorPassage {
     this.closed = closed;
     name = domain.getName();
     uuid = state.uuid();
-    links = UnixSockets.of(state.pid()).connectedAt(state.monitor().toString());
+    links = UnixSockets.connectedAt(state.pid(), state.monitor().toString());
   }
 
   /**

@@ -42,9 +42,9 @@ record LastWork(Path virsh, String uri, String uuid, Map<String, String> environ
    * The work as a script.
    *
    * @param commands of QMP, in this order
-   * @param thrice whether to say them three times, with seconds in between
+   * @param again after how many seconds each to say them once more
    */
-  String script(List<String> commands, boolean thrice) {
+  String script(List<String> commands, List<Integer> again) {
     StringBuilder script = new StringBuilder("say() { n=0; until env");
     environment.forEach((name, value) -> script.append(' ').append(quoted(name + "=" + value)));
     script
@@ -57,11 +57,13 @@ record LastWork(Path virsh, String uri, String uuid, Map<String, String> environ
         // A daemon that is busy, or is being restarted, is asked again for half a minute.
         .append(" \"$1\" || [ $n -ge 30 ]; do n=$((n+1)); sleep 1; done; };")
         // What we had asked for last may be on its way yet.
-        .append(thrice ? " for w in 1 2 1; do sleep $w;" : " sleep 0.3;");
+        .append(" for w in 0.3");
+    again.forEach(seconds -> script.append(' ').append(seconds));
+    script.append("; do sleep $w;");
     for (String command : commands) {
       script.append(" say ").append(quoted(command)).append(';');
     }
-    return script.append(thrice ? " done" : " :").toString();
+    return script.append(" done").toString();
   }
 
   private static String quoted(String word) {

@@ -184,8 +184,8 @@ final class PassageChannel implements GuardedChannel {
   }
 
   @Override
-  public void setLastWords(String words, String until, boolean thrice) {
-    guard.setLastWork(words.isEmpty() ? "" : lastWork.script(split(words), thrice));
+  public void setLastWords(String words, String until, List<Integer> again) {
+    guard.setLastWork(words.isEmpty() ? "" : lastWork.script(split(words), again));
     lastWords = new LastWords(words, until);
   }
 

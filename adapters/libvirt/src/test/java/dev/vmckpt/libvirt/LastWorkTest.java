@@ -37,7 +37,7 @@ class LastWorkTest {
                 Map.of("PATH", "/nonexistent:" + folder, "HOME", "/a b", "EDITOR", "vi"))
             .orElseThrow();
     List<String> commands = List.of("{\"execute\":\"cont\"}", "{\"a\":\"it's\"}");
-    Process shell = new ProcessBuilder("/bin/sh", "-c", work.script(commands, false)).start();
+    Process shell = new ProcessBuilder("/bin/sh", "-c", work.script(commands, List.of())).start();
     assertThat(shell.waitFor()).isZero();
     String before = "[-q][-c][" + uri + "][qemu-monitor-command][--domain][1-2]";
     // The first was refused once.

@@ -3,6 +3,7 @@ package dev.vmckpt.spi;
 
 import dev.vmckpt.spi.error.Refusal;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -45,6 +46,14 @@ public interface Adapter {
    */
   default Optional<Visit> visit(VisitContext context) {
     return Optional.empty();
+  }
+
+  /**
+   * Whether a visit with these wishes takes resources off the target, so that what is refused
+   * before may be none of it afterwards.
+   */
+  default boolean takesAway(Map<String, String> options) {
+    return false;
   }
 
   /**

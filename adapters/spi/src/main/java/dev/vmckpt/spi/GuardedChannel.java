@@ -2,6 +2,7 @@
 package dev.vmckpt.spi;
 
 import java.nio.channels.ByteChannel;
+import java.util.List;
 
 /**
  * A connection that a process of ours keeps open if we die, to say a last word on it. One thread
@@ -13,10 +14,10 @@ public interface GuardedChannel extends ByteChannel {
    *
    * @param line one line of text, without its end; empty for nothing
    * @param until the guard waits for a line that contains this before it hangs up
-   * @param thrice whether to say it three times, with seconds in between: for what the other end
-   *     does in several steps
+   * @param again after how many seconds each to say it once more: for what the other end does in
+   *     several steps; empty for once
    */
-  void setLastWords(String line, String until, boolean thrice);
+  void setLastWords(String line, String until, List<Integer> again);
 
   /** Closes it; nothing is said any more. */
   @Override

@@ -17,6 +17,12 @@ public interface Visit extends AutoCloseable {
    */
   boolean canRest();
 
+  /**
+   * All of the target is captured, and it runs again: what was brought about outside for that is
+   * not needed any more. Not called if the snapshot fails before.
+   */
+  default void captured() {}
+
   /** Leaves the outside as it was found; called exactly once, whatever else failed. */
   @Override
   void close();

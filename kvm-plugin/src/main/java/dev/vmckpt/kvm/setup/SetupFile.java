@@ -7,6 +7,7 @@ import dev.vmckpt.spi.error.SnapshotException;
 import dev.vmckpt.spi.error.TargetGoneException;
 import dev.vmckpt.spi.json.JsonTree;
 import dev.vmckpt.spi.json.RecordJson;
+import dev.vmckpt.spi.proc.StartTime;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.channels.Channels;

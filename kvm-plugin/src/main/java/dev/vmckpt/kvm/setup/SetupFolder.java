@@ -3,6 +3,7 @@ package dev.vmckpt.kvm.setup;
 
 import dev.vmckpt.spi.error.FailureException;
 import dev.vmckpt.spi.error.NotPermittedException;
+import dev.vmckpt.spi.proc.StartTime;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.FileAlreadyExistsException;

@@ -8,6 +8,7 @@ import dev.vmckpt.kvm.image.IrqFdImage;
 import dev.vmckpt.kvm.image.SettingsImage;
 import dev.vmckpt.kvm.image.SetupImage;
 import dev.vmckpt.spi.Finding;
+import dev.vmckpt.spi.proc.StartTime;
 import dev.vmckpt.spi.remote.Nr;
 import dev.vmckpt.spi.remote.RemoteAddress;
 import java.io.IOException;

@@ -14,6 +14,7 @@ import dev.vmckpt.spi.error.NotPermittedException;
 import dev.vmckpt.spi.error.SnapshotException;
 import dev.vmckpt.spi.error.TargetGoneException;
 import dev.vmckpt.spi.json.RecordJson;
+import dev.vmckpt.spi.proc.StartTime;
 import dev.vmckpt.spi.remote.RemoteAddress;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;

@@ -10,6 +10,7 @@ import dev.vmckpt.spi.GuardedChannel;
 import dev.vmckpt.spi.remote.Nr;
 import java.net.SocketAddress;
 import java.time.Duration;
+import java.util.List;
 
 /**
  * A connected socket that a guard has as well: a {@link Shell} that reads what its last words would
@@ -92,12 +93,15 @@ public final class GuardedSocket extends FdChannel implements GuardedChannel {
   }
 
   @Override
-  public void setLastWords(String line, String until, boolean thrice) {
+  public void setLastWords(String line, String until, List<Integer> again) {
     if (line.indexOf('\n') >= 0 || until.indexOf('\n') >= 0) {
       throw new IllegalArgumentException("more than one line");
     }
-    String waits = thrice ? "1 2 0" : "0";
-    guard.tell(line + "\n" + until + "\n" + waits + "\n");
+    StringBuilder waits = new StringBuilder();
+    for (int i = 0; i < again.size(); i++) {
+      waits.append(again.get(i)).append(' ');
+    }
+    guard.tell(line + "\n" + until + "\n" + waits + "0\n");
   }
 
   /** Nothing is said any more: not even what {@link #setLastWords} had asked for. */
@@ -106,7 +110,7 @@ public final class GuardedSocket extends FdChannel implements GuardedChannel {
     if (open) {
       open = false;
       try {
-        setLastWords("", "", false);
+        setLastWords("", "", List.of());
       } finally {
         super.close();
         guard.close();

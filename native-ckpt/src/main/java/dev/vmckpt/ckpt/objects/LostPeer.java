@@ -33,7 +33,8 @@ final class LostPeer implements KernelObject<DescriptorImage.LostPeer> {
 
   @Override
   public String carries() {
-    return "a client or a server outside: comes back as a peer that hung up; --reattach fd:N=ADDRESS calls a server again";
+    return "a client or a server outside: comes back as a peer that hung up; --reattach"
+        + " fd:N=ADDRESS calls a server again";
   }
 
   @Override
@@ -61,10 +62,10 @@ final class LostPeer implements KernelObject<DescriptorImage.LostPeer> {
           Claim.refused(
               "connection to " + backend + ", which serves a device of the target",
               backend
-                  + " serves a device of the target, and what it knows of it is not in a snapshot of"
-                  + " the target",
-              "unplug that device for the time of the snapshot, or leave it out, so that it stops"
-                  + " answering after a restore: --drop "
+                  + " serves a device of the target, and what it knows of it is not in a snapshot"
+                  + " of the target",
+              "unplug that device for the time of the snapshot (of a QEMU: --unplug DEVICE, by its"
+                  + " id), or leave it out, so that it stops answering after a restore: --drop "
                   + resource.name()));
     }
     return Optional.of(

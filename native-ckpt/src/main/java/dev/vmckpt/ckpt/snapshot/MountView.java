@@ -52,7 +52,7 @@ final class MountView {
         others.add(path);
       }
     }
-    for (String socket : UnixSockets.of(pid).listening().values()) {
+    for (String socket : UnixSockets.bound(pid)) {
       Path folder = Path.of(socket).getParent();
       if (folder != null && folder.isAbsolute()) {
         FileStat there = FileCalls.stat("/proc/" + pid + "/root" + folder);

@@ -52,11 +52,13 @@ public final class SnapshotEngine {
    * Looks whether a request can be carried out at all, before any time is spent on it.
    *
    * @return the names of the adapters that carry something of the target
-   * @throws RefusedException as {@link #take} would
+   * @throws RefusedException as {@link #take} would, if that cannot change by then
    */
   public Set<String> check(SnapshotRequest request) {
     try (Plan plan = planner.plan(request.pid(), request.drops(), true)) {
-      refuse(plan);
+      if (!takesAway(request)) {
+        refuse(plan);
+      }
       Set<String> concerned = new HashSet<>();
       for (Plan.Owned owned : plan.descriptors()) {
         if (owned.adapter() != null) {
@@ -65,6 +67,15 @@ public final class SnapshotEngine {
       }
       return concerned;
     }
+  }
+
+  private boolean takesAway(SnapshotRequest request) {
+    for (Adapter adapter : adapters.ordered()) {
+      if (adapter.takesAway(request.options())) {
+        return true;
+      }
+    }
+    return false;
   }
 
   private static void refuse(Plan plan) {
@@ -97,8 +108,8 @@ public final class SnapshotEngine {
           throw new FailureException(
               "process "
                   + request.pid()
-                  + " changes its memory map or its descriptors faster than they can be read; nothing was"
-                  + " saved: try again when it is quieter",
+                  + " changes its memory map or its descriptors faster than they can be read;"
+                  + " nothing was saved: try again when it is quieter",
               e);
         }
         empty(request.folder());
@@ -123,8 +134,8 @@ public final class SnapshotEngine {
                 + ended.pid()
                 + " ("
                 + ended.name()
-                + ") has ended and was not waited for: it does not come back, and waiting for it will"
-                + " fail");
+                + ") has ended and was not waited for: it does not come back, and waiting for it"
+                + " will fail");
       }
     }
     String elsewhere = Surroundings.note(plan.pid());
@@ -186,6 +197,7 @@ public final class SnapshotEngine {
       }
       try {
         resume(detached, null);
+        visits.captured();
         if (child != null) {
           writer.write(child.pid(), plan.pid(), plan.memory(), true, progress);
         }

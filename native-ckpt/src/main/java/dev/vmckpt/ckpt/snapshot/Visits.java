@@ -17,6 +17,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /** What the adapters have opened to the outside for one snapshot. */
 final class Visits implements AutoCloseable {
@@ -70,24 +71,36 @@ final class Visits implements AutoCloseable {
     return notes;
   }
 
-  @Override
-  public void close() {
-    RuntimeException failure = new IllegalStateException("the outside could not be left as it was");
-    close(failure);
-    if (failure.getSuppressed().length > 0) {
-      throw failure;
+  /** Tells all that everything is captured. */
+  void captured() {
+    for (int i = open.size() - 1; i >= 0; i--) {
+      open.get(i).captured();
     }
   }
 
-  private void close(RuntimeException because) {
+  @Override
+  public void close() {
+    close(null);
+  }
+
+  /** Closes all, last first; what goes wrong is added to an earlier failure, or thrown. */
+  private void close(@Nullable RuntimeException earlier) {
+    RuntimeException failure = earlier;
     for (int i = open.size() - 1; i >= 0; i--) {
       try {
         open.get(i).close();
       } catch (RuntimeException e) {
-        because.addSuppressed(e);
+        if (failure == null) {
+          failure = e;
+        } else {
+          failure.addSuppressed(e);
+        }
       }
     }
     open.clear();
+    if (earlier == null && failure != null) {
+      throw failure;
+    }
   }
 
   private final class Context implements VisitContext {

@@ -4,40 +4,15 @@ package dev.vmckpt.qmp;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Events of a real QEMU, which says RESUME at each cont and STOP at each stop. */
-@Timeout(120)
-class EventsTest {
-  private static final Duration PATIENCE = Duration.ofSeconds(60);
-  private static final Duration SOON = Duration.ofMillis(200);
-
-  @TempDir Path folder;
-  private RealServer server;
-  private Qmp qmp;
-
-  @BeforeEach
-  void start() {
-    server = RealServer.at(folder.resolve("qmp"));
-    qmp = Qmp.connect(folder.resolve("qmp"), PATIENCE);
-  }
-
-  @AfterEach
-  void end() {
-    qmp.close();
-    server.close();
-  }
-
+class EventsTest extends ConnectedTest {
   private void goAndStop(int times) {
     for (int i = 0; i < times; i++) {
       qmp.execute("cont");

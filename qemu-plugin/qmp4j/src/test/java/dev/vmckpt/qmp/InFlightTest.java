@@ -6,42 +6,16 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.net.UnixDomainSocketAddress;
-import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Commands that wait: for each other, in vain, until they are cancelled, or interrupted. */
-@Timeout(120)
-class InFlightTest {
-  private static final Duration PATIENCE = Duration.ofSeconds(60);
-  private static final Duration SOON = Duration.ofMillis(200);
-
-  @TempDir Path folder;
-  private RealServer server;
-  private Qmp qmp;
-
-  @BeforeEach
-  void start() {
-    server = RealServer.at(folder.resolve("qmp"));
-    qmp = Qmp.connect(folder.resolve("qmp"), PATIENCE);
-  }
-
-  @AfterEach
-  void end() {
-    qmp.close();
-    server.close();
-  }
-
+class InFlightTest extends ConnectedTest {
   /** What can be sent is, all of it, before anything is read: when this has its answer, that is. */
   private void awaitSent() {
     assertThat(qmp.executeOob("query-yank", none -> {}).isArray()).isTrue();
@@ -136,7 +110,7 @@ class InFlightTest {
     EventQueue events = qmp.events().queue();
     awaitSent();
     assertThat(qmp.isOpen()).isTrue();
-    server.kill();
+    server().kill();
 
     assertThatThrownBy(blocked.answer()::get)
         .isInstanceOfSatisfying(
@@ -173,11 +147,12 @@ class InFlightTest {
     Pending<JsonNode> quit = qmp.submit("quit");
     Pending<JsonNode> after = qmp.submit("query-status");
     assertThat(quit.get().isObject()).isTrue();
-    server.awaitEnd();
+    server().awaitEnd();
     try {
       after.get();
     } catch (QmpClosedException e) {
-      assertThat(e.inFlight()).contains("query-status");
+      // A server that ends quickly is gone before it was sent.
+      assertThat(e.inFlight()).isSubsetOf("query-status");
     } catch (QmpErrorException e) {
       assertThat(e.command()).isEqualTo("query-status");
     }

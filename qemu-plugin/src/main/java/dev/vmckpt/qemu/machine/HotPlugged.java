@@ -1,23 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.qemu.machine;
 
-import dev.vmckpt.qemu.machine.CommandLine.Option;
 import dev.vmckpt.qemu.machine.MachineImage.Device;
+import dev.vmckpt.qemu.options.CommandLine.Option;
 import dev.vmckpt.spi.error.Refusal;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 
 /**
  * Devices that came or went while the machine ran, told by their ids: a command line does not make
  * the like of it. QEMU does not tell what a device was made of, nor its back end.
  */
 final class HotPlugged {
-  private static final Pattern DEVICE_ID = Pattern.compile("(?:^|,)id=([^,]*)");
-  private static final Pattern JSON_ID = Pattern.compile("\"id\"\\s*:\\s*\"([^\"]*)\"");
   private static final String FOLDER = "/machine/peripheral/";
   private static final String REMEDY = "and take a snapshot then, or restore without --on";
 
@@ -57,12 +53,8 @@ final class HotPlugged {
   private static Set<String> ids(List<Option> options) {
     Set<String> ids = new TreeSet<>();
     for (Option option : options) {
-      if (option.name().equals("device")) {
-        Pattern pattern = option.text().startsWith("{") ? JSON_ID : DEVICE_ID;
-        Matcher matcher = pattern.matcher(option.text());
-        if (matcher.find()) {
-          ids.add(matcher.group(1));
-        }
+      if (option.name().equals("device") && !option.get("id").isEmpty()) {
+        ids.add(option.get("id"));
       }
     }
     return ids;

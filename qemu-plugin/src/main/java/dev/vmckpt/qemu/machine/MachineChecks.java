@@ -2,9 +2,10 @@
 package dev.vmckpt.qemu.machine;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import dev.vmckpt.qemu.machine.CommandLine.Option;
 import dev.vmckpt.qemu.machine.MachineImage.BlockFile;
 import dev.vmckpt.qemu.machine.MachineImage.Device;
+import dev.vmckpt.qemu.options.CommandLine;
+import dev.vmckpt.qemu.options.CommandLine.Option;
 import dev.vmckpt.spi.error.FailureException;
 import dev.vmckpt.spi.error.Refusal;
 import java.nio.charset.StandardCharsets;

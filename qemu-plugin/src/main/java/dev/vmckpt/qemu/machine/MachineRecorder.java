@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.vmckpt.qemu.machine.MachineImage.BlockFile;
 import dev.vmckpt.qemu.machine.MachineImage.Device;
 import dev.vmckpt.qemu.machine.MachineImage.RamBlock;
+import dev.vmckpt.qemu.options.CommandLine;
 import dev.vmckpt.qmp.Qmp;
 import dev.vmckpt.qmp.QmpErrorException;
 import dev.vmckpt.spi.error.FailureException;
@@ -13,7 +14,6 @@ import dev.vmckpt.spi.error.RefusedException;
 import dev.vmckpt.spi.json.RecordJson;
 import dev.vmckpt.spi.remote.RemoteTask;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -21,7 +21,6 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -104,7 +103,7 @@ public final class MachineRecorder {
               "remove that device first, or restore the process as it is"));
     }
     CommandLine parsed = CommandLine.parse(commandLine);
-    refusals.addAll(parsed.refusals());
+    refusals.addAll(ForeignOptions.refusals(parsed));
     refusals.addAll(HotPlugged.refusals(parsed.options(), devices(qmp)));
     return refusals;
   }
@@ -127,13 +126,11 @@ public final class MachineRecorder {
   }
 
   private List<String> commandLine() {
-    try {
-      String all = Files.readString(Path.of("/proc/" + pid + "/cmdline"), StandardCharsets.UTF_8);
-      String[] words = all.split("\0", -1);
-      return List.copyOf(Arrays.asList(words).subList(0, words.length - 1));
-    } catch (IOException e) {
-      throw new FailureException("the command line of QEMU " + pid + " cannot be read: " + e, e);
+    List<String> words = CommandLine.wordsOf(pid);
+    if (words.isEmpty()) {
+      throw new FailureException("the command line of QEMU " + pid + " cannot be read");
     }
+    return words;
   }
 
   private String link(String name) {

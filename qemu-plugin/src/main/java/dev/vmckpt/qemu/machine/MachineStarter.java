@@ -3,6 +3,7 @@ package dev.vmckpt.qemu.machine;
 
 import dev.vmckpt.qemu.machine.MachineImage.Device;
 import dev.vmckpt.qemu.machine.MachineImage.RamBlock;
+import dev.vmckpt.qemu.options.CommandLine;
 import dev.vmckpt.qmp.Pending;
 import dev.vmckpt.qmp.Qmp;
 import dev.vmckpt.qmp.QmpEvent;

@@ -5,7 +5,9 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.vmckpt.qemu.machine.CommandLine.Option;
+import dev.vmckpt.qemu.options.CommandLine;
+import dev.vmckpt.qemu.options.CommandLine.Option;
+import dev.vmckpt.qemu.options.OptionValue;
 import dev.vmckpt.spi.error.Refusal;
 import java.io.IOException;
 import java.net.UnixDomainSocketAddress;
@@ -90,7 +92,7 @@ final class NewCommandLine {
 
   private Result make() {
     CommandLine old = CommandLine.parse(image.commandLine());
-    refusals.addAll(old.refusals());
+    refusals.addAll(ForeignOptions.refusals(old));
     String accelerator =
         request.accelerator() == null ? image.accelerator() : request.accelerator();
     unknown("netdev", request.networks().keySet(), old);
@@ -124,7 +126,7 @@ final class NewCommandLine {
     Set<String> unknown = new TreeSet<>(wished);
     Set<String> known = new TreeSet<>();
     for (Option option : old.options()) {
-      String id = OptionValue.parse(option.text(), true).get("id");
+      String id = option.keys().get("id");
       if (option.name().equals(kind) && id != null) {
         known.add(id);
       }
@@ -151,7 +153,7 @@ final class NewCommandLine {
 
   private void rewrite(Option option) {
     String name = option.name();
-    OptionValue value = OptionValue.parse(option.text(), true);
+    OptionValue value = option.keys();
     if (isOurs(name, value)) {
       return;
     }

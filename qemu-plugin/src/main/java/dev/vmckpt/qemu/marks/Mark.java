@@ -8,8 +8,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * An object in a QEMU that tells who has stopped its guest: should that one end, and with it the
- * guard that would have let the guest go on, then the next who meets the monitor knows.
+ * An object in a QEMU that tells who has stopped its guest, or done something else with it: should
+ * that one end, and with it the guard that would have undone it, then the next who meets the
+ * monitor knows.
  *
  * @param name its id there, the {@linkplain PartName#mark mark} of who stopped the guest
  */
@@ -44,9 +45,14 @@ public record Mark(String name) {
    * @throws QmpErrorException if this QEMU has no objects of the kind
    */
   public void set(Qmp qmp) {
-    // An object of any kind that does nothing by itself and wants no more than a name.
+    set(qmp, "");
+  }
+
+  /** The same with a text that goes with it. */
+  public void set(Qmp qmp, String text) {
+    // An object of a kind that does nothing by itself and wants no more than a name and a text.
     qmp.execute(
-        "object-add", args -> args.put("qom-type", "secret").put("id", name).put("data", ""));
+        "object-add", args -> args.put("qom-type", "secret").put("id", name).put("data", text));
   }
 
   /** Removes it if it is set. */
@@ -60,7 +66,12 @@ public record Mark(String name) {
 
   /** What lets the guest go on and removes it, in a line; the answer to its end has the name. */
   public String lastWords() {
-    return "{\"execute\":\"cont\"} {\"execute\":\"object-del\",\"arguments\":{\"id\":\""
+    return "{\"execute\":\"cont\"} " + removing();
+  }
+
+  /** What removes it, as a command; the answer has the name. */
+  public String removing() {
+    return "{\"execute\":\"object-del\",\"arguments\":{\"id\":\""
         + name
         + "\"},\"id\":\""
         + name

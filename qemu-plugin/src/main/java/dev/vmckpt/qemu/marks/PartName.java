@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.qemu.marks;
 
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
+import dev.vmckpt.spi.proc.StartTime;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -21,9 +19,6 @@ import org.jspecify.annotations.Nullable;
 public record PartName(long pid, long start, int number) {
   private static final Pattern FORM =
       Pattern.compile("vmckpt-(\\d+)-([0-9a-z]{1,13})-(\\d+)[a-z]?");
-
-  /** The field of /proc/PID/stat, counted from behind the name, that is the time it began. */
-  private static final int START_FIELD = 19;
 
   /** A name of our own. */
   public static PartName own(int number) {
@@ -59,14 +54,7 @@ public record PartName(long pid, long start, int number) {
 
   /** When a process began; -1 if there is none. */
   private static long startOf(long pid) {
-    try {
-      String stat = Files.readString(Path.of("/proc/" + pid + "/stat"));
-      // The name in parentheses may hold anything, parentheses too.
-      String[] fields = stat.substring(stat.lastIndexOf(')') + 2).split(" ", -1);
-      return Long.parseLong(fields[START_FIELD]);
-    } catch (IOException e) {
-      return -1;
-    }
+    return StartTime.of((int) pid).orElse(-1);
   }
 
   /** The job, and the bitmap of what is to be copied. */
@@ -92,6 +80,11 @@ public record PartName(long pid, long start, int number) {
   /** The object that says who has stopped the guest. */
   public String mark() {
     return this + "s";
+  }
+
+  /** The object that says who has unplugged which devices. */
+  public String plug() {
+    return this + "p";
   }
 
   @Override

@@ -4,6 +4,8 @@ package dev.vmckpt.qemu.machine;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.vmckpt.qemu.machine.MachineImage.BlockFile;
+import dev.vmckpt.qemu.options.CommandLine;
+import dev.vmckpt.qemu.options.OptionValue;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** What {@code /proc} tells of a process, where more than one room asks the same. */
+/**
+ * What several rooms read of {@code /proc}: one parser each. What only the checkpointer reads is
+ * not here.
+ */
 @NullMarked
 package dev.vmckpt.spi.proc;
 

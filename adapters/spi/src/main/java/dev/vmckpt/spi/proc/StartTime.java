@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package dev.vmckpt.kvm.setup;
+package dev.vmckpt.spi.proc;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -8,14 +8,14 @@ import java.nio.file.Path;
 import java.util.OptionalLong;
 
 /** When a process began: with its pid, what tells it from every other since the machine's start. */
-final class StartTime {
+public final class StartTime {
   /** Field 22 of proc_pid_stat(5), counted from the state, field 3, which follows the name. */
   private static final int FIELD = 22 - 3;
 
   private StartTime() {}
 
   /** In clock ticks since the machine's start; empty if there is no such process. */
-  static OptionalLong of(int pid) {
+  public static OptionalLong of(int pid) {
     try {
       return parse(
           new String(
@@ -26,7 +26,7 @@ final class StartTime {
   }
 
   /** The name, in parentheses, may hold anything, parentheses and blanks included. */
-  static OptionalLong parse(String stat) {
+  public static OptionalLong parse(String stat) {
     String[] fields = stat.substring(stat.lastIndexOf(')') + 1).strip().split(" ", -1);
     if (fields[0].equals("Z") || fields[0].equals("X")) {
       // It has ended, and only its parent has not yet asked how.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package dev.vmckpt.qemu.machine;
+package dev.vmckpt.qemu.options;
 
 import java.util.Set;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package dev.vmckpt.qemu.machine;
+package dev.vmckpt.qemu.options;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -11,21 +11,21 @@ import org.jspecify.annotations.Nullable;
  *
  * @param entries in their order
  */
-record OptionValue(List<Entry> entries) {
+public record OptionValue(List<Entry> entries) {
   /**
    * One of them.
    *
    * @param key empty if there is none
    * @param value null for a key alone, which QEMU takes as on
    */
-  record Entry(String key, @Nullable String value) {}
+  public record Entry(String key, @Nullable String value) {}
 
   /**
    * Reads a value; every text is one.
    *
    * @param firstIsImplied whether the first entry is a value if it has no {@code =}
    */
-  static OptionValue parse(String text, boolean firstIsImplied) {
+  public static OptionValue parse(String text, boolean firstIsImplied) {
     List<Entry> entries = new ArrayList<>();
     StringBuilder part = new StringBuilder();
     for (int i = 0; i <= text.length(); i++) {
@@ -47,14 +47,15 @@ record OptionValue(List<Entry> entries) {
 
   private static Entry entry(String part, boolean implied) {
     int equals = part.indexOf('=');
-    if (equals > 0) {
+    // The first may be a path, and no key has a slash.
+    if (equals > 0 && !(implied && part.lastIndexOf('/', equals) >= 0)) {
       return new Entry(part.substring(0, equals), part.substring(equals + 1));
     }
     return implied ? new Entry("", part) : new Entry(part, null);
   }
 
   /** The last value of a key, which is the one that counts; null if there is none. */
-  @Nullable String get(String key) {
+  public @Nullable String get(String key) {
     String found = null;
     for (Entry entry : entries) {
       if (entry.key().equals(key)) {
@@ -64,15 +65,37 @@ record OptionValue(List<Entry> entries) {
     return found;
   }
 
+  /** The value of a key, empty if there is none. */
+  public String text(String key) {
+    String value = get(key);
+    return value == null ? "" : value;
+  }
+
+  /**
+   * The value of the key that may be left out where it comes first; empty if there is none.
+   *
+   * @param key its name, as it may be written too
+   */
+  public String first(String key) {
+    String implied = get("");
+    return implied == null ? text(key) : implied;
+  }
+
+  /** Whether a switch is on. */
+  public boolean isOn(String key) {
+    String value = get(key);
+    return value != null && !value.equals("off") && !value.equals("no") && !value.equals("false");
+  }
+
   /** The same without a key. */
-  OptionValue without(String key) {
+  public OptionValue without(String key) {
     List<Entry> kept = new ArrayList<>(entries);
     kept.removeIf(entry -> entry.key().equals(key));
     return new OptionValue(kept);
   }
 
   /** The same with a key set: where it stood, else at the end. */
-  OptionValue with(String key, String value) {
+  public OptionValue with(String key, String value) {
     List<Entry> changed = new ArrayList<>();
     boolean put = false;
     for (Entry entry : entries) {
