@@ -67,11 +67,11 @@ class ConnectTest {
   void aStoppedServerLooksBusyAndIsServedWhenItGoesOn() {
     Path socket = folder.resolve("qmp");
     try (RealServer server = RealServer.at(socket)) {
-      Shell.signal(server.pid(), "STOP");
+      Shell.stop(server.pid());
       assertThatThrownBy(() -> Qmp.connect(socket, SOON))
           .isInstanceOf(QmpBusyException.class)
           .hasMessageContaining("its process is stopped");
-      Shell.signal(server.pid(), "CONT");
+      Shell.goOn(server.pid());
       try (Qmp next = Qmp.connect(socket, PATIENCE)) {
         assertThat(next.execute("query-name").isObject()).isTrue();
       }

@@ -88,14 +88,14 @@ class GuestAgentTest {
   @Test
   void anAgentThatComesBackLateIsInStepAgain() {
     try (GuestAgent agent = connect()) {
-      Shell.signal(server.pid(), "STOP");
+      Shell.stop(server.pid());
       // Taken to have been carried out, for nobody refuses.
       agent.executeUnanswered("guest-ping", none -> {}, SOON);
       for (int i = 0; i < 3; i++) {
         assertThatThrownBy(() -> agent.execute("guest-get-time", none -> {}, SOON))
             .isInstanceOf(QmpTimeoutException.class);
       }
-      Shell.signal(server.pid(), "CONT");
+      Shell.goOn(server.pid());
       // All of the late answers are passed over, and its complaints of sentinels.
       assertThat(agent.execute("guest-info").path("version").asText()).isNotEmpty();
       assertThat(agent.execute("guest-ping").isEmpty()).isTrue();

@@ -3,6 +3,8 @@ package dev.vmckpt.qmp;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -32,8 +34,32 @@ final class Shell {
     return path;
   }
 
-  /** Sends a signal, for example {@code STOP}. */
-  static void signal(long pid, String name) {
-    run("kill", "-" + name, "" + pid);
+  /** Stops a process, all of whose threads stand still when this returns. */
+  static void stop(long pid) {
+    run("kill", "-STOP", "" + pid);
+    while (!isStopped(pid)) {
+      Thread.onSpinWait();
+    }
+  }
+
+  /** Lets a stopped process go on. */
+  static void goOn(long pid) {
+    run("kill", "-CONT", "" + pid);
+  }
+
+  /** The signal is on its way when it has been sent; a thread on another processor goes on. */
+  private static boolean isStopped(long pid) {
+    try (DirectoryStream<Path> tasks =
+        Files.newDirectoryStream(Path.of("/proc/" + pid + "/task"))) {
+      for (Path task : tasks) {
+        String stat = Files.readString(task.resolve("stat"));
+        if (stat.charAt(stat.lastIndexOf(')') + 2) != 'T') {
+          return false;
+        }
+      }
+      return true;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 }

@@ -137,7 +137,7 @@ public final class VhostAdapter implements Adapter {
         "connection to " + backend.text() + ", which serves " + device,
         backend.text() + " serves a device of the target (" + device + "), and " + why,
         first
-            + "unplug that device for the time of the snapshot, or leave it out, so that it stops"
+            + "unplug that device for the time of the snapshot (--unplug DEVICE, by its id), or leave it out, so that it stops"
             + " answering after a restore: --drop "
             + resource.name());
   }

@@ -216,7 +216,7 @@ final class VhostDetachment implements Detachment {
             new Refusal(
                 backend.connection().name() + " " + backend.connection().link(),
                 backend.peer().text() + " serves a device of the target, and " + why,
-                "unplug that device for the time of the snapshot")));
+                "unplug that device for the time of the snapshot: --unplug DEVICE, by its id")));
   }
 
   private static Recorded recorded(
