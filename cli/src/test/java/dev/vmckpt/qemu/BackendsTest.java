@@ -37,14 +37,7 @@ class BackendsTest {
     try (RandomAccessFile file = new RandomAccessFile(disk.toFile(), "rw")) {
       file.setLength(1 << 20);
     }
-    try (Peer backend =
-        backend(
-            "qemu-storage-daemon",
-            "--blockdev",
-            "driver=file,filename=" + disk + ",node-name=disk",
-            "--export",
-            "vhost-user-blk,id=export,node-name=disk,writable=on,addr.type=unix,addr.path="
-                + socket())) {
+    try (Peer backend = Peer.servingDisk(folder, disk, socket())) {
       refused(
           backend,
           "qemu-storage-da",
@@ -86,14 +79,7 @@ class BackendsTest {
 
   private Peer backend(String... command) throws Exception {
     Peer backend = new Peer(folder, command);
-    Health.await(
-        "the socket of " + command[0],
-        () -> {
-          if (!backend.alive()) {
-            throw new AssertionError(command[0] + " ended: " + backend.all());
-          }
-          return Files.exists(socket());
-        });
+    backend.awaitSocket(socket());
     return backend;
   }
 

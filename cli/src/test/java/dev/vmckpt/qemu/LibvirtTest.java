@@ -9,6 +9,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -16,6 +18,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  * A Linux guest that libvirt runs is saved, killed, brought back without libvirt, and given back to
  * it: with the daemons of the system and of a session.
  */
+@Execution(ExecutionMode.CONCURRENT)
 class LibvirtTest {
   @TempDir Path folder = Path.of("/nonexistent");
 

@@ -24,8 +24,11 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 
 /** One snapshot of a process, and other QEMUs started from it, as a user does it. */
+@Execution(ExecutionMode.CONCURRENT)
 class OtherQemuTest {
   /** What both accelerators can show to a guest on this processor. */
   private static final String CPU = "qemu64,-svm,-sse3,-x2apic";

@@ -39,6 +39,33 @@ final class Peer implements AutoCloseable {
     return said;
   }
 
+  /** A storage daemon that serves a raw disk at a socket, to one vhost-user client. */
+  static Peer servingDisk(Path folder, Path disk, Path socket) throws IOException {
+    Peer daemon =
+        new Peer(
+            folder,
+            "qemu-storage-daemon",
+            "--blockdev",
+            "driver=file,filename=" + disk + ",node-name=disk",
+            "--export",
+            "vhost-user-blk,id=export,node-name=disk,writable=on,addr.type=unix,addr.path="
+                + socket);
+    daemon.awaitSocket(socket);
+    return daemon;
+  }
+
+  /** Waits until the file of its socket is there. */
+  void awaitSocket(Path socket) {
+    Health.await(
+        "a socket at " + socket,
+        () -> {
+          if (!alive()) {
+            throw new AssertionError("the peer ended: " + all());
+          }
+          return Files.exists(socket);
+        });
+  }
+
   int pid() {
     return (int) process.pid();
   }

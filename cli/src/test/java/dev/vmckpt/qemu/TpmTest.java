@@ -20,11 +20,14 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 
 /**
  * A guest with a TPM that swtpm serves. It extends a register again and again, and knows what that
  * must hold by now: any TPM but one that went on where the guest did is an error it tells.
  */
+@Execution(ExecutionMode.CONCURRENT)
 class TpmTest {
   private static final Pattern CONTROL = Pattern.compile("(fd:\\d+) control channel");
 
@@ -57,7 +60,7 @@ class TpmTest {
       String channel = control.group(1);
       Path other = folder.resolve("other");
       try (Peer stranger = new Peer(folder, "socat", "UNIX-LISTEN:" + other + ",fork", "PIPE")) {
-        awaitSocket(stranger, other);
+        stranger.awaitSocket(other);
         assertThat(vmckpt.fails(3, "restore", "base", "--reattach", channel + "=" + other).err())
             .contains("does not answer as swtpm does");
       }
@@ -167,19 +170,8 @@ class TpmTest {
                 "type=unixio,path=" + socket));
     command.addAll(List.of(options));
     Peer swtpm = new Peer(folder, command);
-    awaitSocket(swtpm, socket);
+    swtpm.awaitSocket(socket);
     return swtpm;
-  }
-
-  private static void awaitSocket(Peer peer, Path socket) {
-    Health.await(
-        "a socket at " + socket,
-        () -> {
-          if (!peer.alive()) {
-            throw new AssertionError("the peer ended: " + peer.all());
-          }
-          return Files.exists(socket);
-        });
   }
 
   private Machine boot() {

@@ -19,11 +19,14 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 
 /**
  * Devices are unplugged for a snapshot and plugged in again: in the original, whatever becomes of
  * the snapshot and of vmckpt, and where it is restored. The guest says what it has.
  */
+@Execution(ExecutionMode.CONCURRENT)
 class UnplugTest {
   private static final Duration PATIENCE = Duration.ofSeconds(60);
   private static final String GUEST = "10.0.2.15";
@@ -159,18 +162,7 @@ class UnplugTest {
     try (RandomAccessFile file = new RandomAccessFile(disk.toFile(), "rw")) {
       file.setLength(1 << 20);
     }
-    Path socket = folder.resolve(name);
-    Peer daemon =
-        new Peer(
-            folder,
-            "qemu-storage-daemon",
-            "--blockdev",
-            "driver=file,filename=" + disk + ",node-name=disk",
-            "--export",
-            "vhost-user-blk,id=export,node-name=disk,writable=on,addr.type=unix,addr.path="
-                + socket);
-    Health.await("the socket of a storage daemon", () -> Files.exists(socket));
-    return daemon;
+    return Peer.servingDisk(folder, disk, folder.resolve(name));
   }
 
   @Test

@@ -123,7 +123,7 @@ class VhostUserDiskTest {
     }
     Files.deleteIfExists(elsewhere);
     try (Peer stranger = new Peer(folder, "socat", "UNIX-LISTEN:" + elsewhere, "PIPE")) {
-      awaitSocket(stranger, elsewhere);
+      stranger.awaitSocket(elsewhere);
       assertThat(vmckpt.fails(3, "restore", "base", "--reattach", there).err())
           .contains("does not answer as a vhost-user backend does");
     }
@@ -137,29 +137,8 @@ class VhostUserDiskTest {
     }
   }
 
-  private Peer backend(Path disk, Path socket) throws Exception {
-    Peer backend =
-        new Peer(
-            folder,
-            "qemu-storage-daemon",
-            "--blockdev",
-            "driver=file,filename=" + disk + ",node-name=disk",
-            "--export",
-            "vhost-user-blk,id=export,node-name=disk,writable=on,addr.type=unix,addr.path="
-                + socket);
-    awaitSocket(backend, socket);
-    return backend;
-  }
-
-  private static void awaitSocket(Peer peer, Path socket) {
-    Health.await(
-        "a socket at " + socket,
-        () -> {
-          if (!peer.alive()) {
-            throw new AssertionError("the peer ended: " + peer.all());
-          }
-          return Files.exists(socket);
-        });
+  private Peer backend(Path disk, Path socket) throws IOException {
+    return Peer.servingDisk(folder, disk, socket);
   }
 
   private Machine boot(Path socket) {

@@ -8,8 +8,13 @@ import dev.vmckpt.ckpt.objects.KernelObject;
 import dev.vmckpt.ckpt.objects.KernelObjects;
 import dev.vmckpt.spi.error.VmckptException;
 import java.io.IOException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Objects;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -24,6 +29,10 @@ public final class Rehearsal {
 
   private static final int SECONDS = 10;
   private static final int ROUNDS = 2;
+  private static final String FOLDER = "vmckpt-rehearsal";
+
+  /** Longer than any rehearsal lasts, by far. */
+  private static final Duration OLD = Duration.ofHours(1);
 
   private Rehearsal() {}
 
@@ -38,7 +47,8 @@ public final class Rehearsal {
     }
     Path home = null;
     try {
-      home = Files.createTempDirectory("vmckpt-rehearsal");
+      home = Files.createTempDirectory(FOLDER);
+      removeOld(Objects.requireNonNull(home.getParent()));
       try (Understudy understudy = Understudy.start(home, SECONDS)) {
         engine.furnish(understudy.pid(), adapter -> concerned.contains(adapter.name()));
         for (int round = 0; round < ROUNDS; round++) {
@@ -58,6 +68,22 @@ public final class Rehearsal {
   /** Furnishes a throwaway process with what every adapter carries. */
   public static void furnish(SnapshotEngine engine, int pid) {
     engine.furnish(pid, adapter -> true);
+  }
+
+  /** Removes what rehearsals of ours have left that were killed. */
+  static void removeOld(Path parent) throws IOException {
+    Object ours = Files.getAttribute(Path.of("/proc/self"), "unix:uid");
+    Instant before = Instant.now().minus(OLD);
+    try (DirectoryStream<Path> all = Files.newDirectoryStream(parent, FOLDER + "*")) {
+      for (Path each : all) {
+        LinkOption itself = LinkOption.NOFOLLOW_LINKS;
+        if (Files.isDirectory(each, itself)
+            && Files.getAttribute(each, "unix:uid", itself).equals(ours)
+            && Files.getLastModifiedTime(each, itself).toInstant().isBefore(before)) {
+          delete(each);
+        }
+      }
+    }
   }
 
   private static void load(Class<?> type) {

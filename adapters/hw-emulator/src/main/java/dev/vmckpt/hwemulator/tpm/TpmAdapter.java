@@ -2,10 +2,9 @@
 package dev.vmckpt.hwemulator.tpm;
 
 import dev.vmckpt.hwemulator.Conversation;
+import dev.vmckpt.hwemulator.EmulatorAdapter;
+import dev.vmckpt.hwemulator.Meeting;
 import dev.vmckpt.hwemulator.Repose;
-import dev.vmckpt.spi.Adapter;
-import dev.vmckpt.spi.AreaClaim;
-import dev.vmckpt.spi.AreaResource;
 import dev.vmckpt.spi.Carries;
 import dev.vmckpt.spi.Claim;
 import dev.vmckpt.spi.ClaimContext;
@@ -13,32 +12,21 @@ import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.DetachContext;
 import dev.vmckpt.spi.Detachment;
 import dev.vmckpt.spi.ExamineContext;
-import dev.vmckpt.spi.Finding;
 import dev.vmckpt.spi.Peer;
-import dev.vmckpt.spi.PreflightContext;
 import dev.vmckpt.spi.ReattachContext;
 import dev.vmckpt.spi.Reattachment;
 import dev.vmckpt.spi.Recorded;
-import dev.vmckpt.spi.error.Refusal;
 import dev.vmckpt.spi.json.RecordJson;
 import dev.vmckpt.spi.remote.Nr;
 import dev.vmckpt.spi.remote.RemoteFd;
 import dev.vmckpt.spi.remote.RemoteTask;
-import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /** Carries the two connections of QEMU to a swtpm, and what that swtpm knows. */
-public final class TpmAdapter implements Adapter {
+public final class TpmAdapter extends EmulatorAdapter<TpmImage> {
   private static final String SERVER = "swtpm";
-
-  /** Who was claimed, by the link of the socket. */
-  private final Map<String, Peer> peers = new HashMap<>();
-
-  /** Who was met before a restore, by the recorded number of the control channel. */
-  private final Map<Integer, RemoteFd> met = new HashMap<>();
 
   @Override
   public String name() {
@@ -52,11 +40,6 @@ public final class TpmAdapter implements Adapter {
             "TPM that swtpm serves",
             "its state is kept, and given to the swtpm that listens there; `--reattach fd:N=PATH`",
             false));
-  }
-
-  @Override
-  public List<String> before() {
-    return List.of();
   }
 
   @Override
@@ -79,9 +62,7 @@ public final class TpmAdapter implements Adapter {
 
   /** The swtpm at the other end, if it is one. */
   private static Optional<Peer> tpm(DescriptorResource resource, ClaimContext context) {
-    return resource.stat().isSocket()
-        ? context.peer(resource).filter(peer -> peer.name().equals(SERVER))
-        : Optional.empty();
+    return peer(resource, context).filter(peer -> peer.name().equals(SERVER));
   }
 
   /** Whether there are just one control channel, that can be called again, and one for data. */
@@ -96,16 +77,6 @@ public final class TpmAdapter implements Adapter {
       }
     }
     return control == 1 && data == 1;
-  }
-
-  @Override
-  public Optional<AreaClaim> claim(AreaResource area, ClaimContext context) {
-    return Optional.empty();
-  }
-
-  @Override
-  public List<Finding> examine(List<DescriptorResource> claimed, ExamineContext context) {
-    return List.of();
   }
 
   @Override
@@ -135,30 +106,31 @@ public final class TpmAdapter implements Adapter {
   }
 
   @Override
-  public List<Refusal> preflight(List<Recorded> recorded, PreflightContext context) {
-    List<Refusal> refusals = new ArrayList<>();
-    for (Recorded each : recorded) {
-      TpmImage image = image(each);
-      String wish = context.reattach().get(each.fd().toString());
-      if (!image.path().isEmpty()) {
-        TpmMeeting meeting = TpmMeeting.at(each.fd(), image, wish, context.process());
-        if (meeting.refusal() != null) {
-          refusals.add(meeting.refusal());
-        } else {
-          met.put(image.control(), context.keep(meeting.socket()));
-        }
-      } else if (wish != null) {
-        refusals.add(
-            new Refusal(
-                each.fd() + " data channel of swtpm",
-                "it is made over the control channel",
-                "--reattach fd:" + image.control() + "=PATH"));
-      }
-    }
-    return refusals;
+  protected TpmImage image(Recorded recorded) {
+    return read(recorded);
   }
 
-  static TpmImage image(Recorded recorded) {
+  @Override
+  protected int called(TpmImage image) {
+    return image.control();
+  }
+
+  @Override
+  protected String path(TpmImage image) {
+    return image.path();
+  }
+
+  @Override
+  protected String second() {
+    return "data channel of swtpm";
+  }
+
+  @Override
+  protected Meeting meet(RemoteFd fd, TpmImage image, @Nullable String wish, RemoteTask process) {
+    return TpmMeeting.at(fd, image, wish, process);
+  }
+
+  static TpmImage read(Recorded recorded) {
     return RecordJson.fromTree(recorded.state(), TpmImage.class, "the record of " + recorded.fd());
   }
 

@@ -2,19 +2,16 @@
 package dev.vmckpt.hwemulator.tpm;
 
 import dev.vmckpt.hwemulator.Conversation;
+import dev.vmckpt.hwemulator.Meeting;
 import dev.vmckpt.spi.error.Errno;
-import dev.vmckpt.spi.error.Refusal;
 import dev.vmckpt.spi.remote.RemoteFd;
 import dev.vmckpt.spi.remote.RemoteTask;
 import org.jspecify.annotations.Nullable;
 
-/**
- * A swtpm that was called before anything is built. It is told nothing yet, only asked.
- *
- * @param socket the connection to it
- * @param refusal why it will not do, or null
- */
-record TpmMeeting(RemoteFd socket, @Nullable Refusal refusal) {
+/** A swtpm that is called before anything is built. It is told nothing yet, only asked. */
+final class TpmMeeting {
+  private TpmMeeting() {}
+
   /**
    * Calls one.
    *
@@ -22,7 +19,7 @@ record TpmMeeting(RemoteFd socket, @Nullable Refusal refusal) {
    * @param wish where the user wants it to be, or null
    * @param process who calls, and keeps the connection
    */
-  static TpmMeeting at(RemoteFd fd, TpmImage image, @Nullable String wish, RemoteTask process) {
+  static Meeting at(RemoteFd fd, TpmImage image, @Nullable String wish, RemoteTask process) {
     String path = Conversation.place(image.path(), wish);
     long connected = Conversation.tryConnect(process, path);
     if (connected < 0) {
@@ -56,21 +53,18 @@ record TpmMeeting(RemoteFd socket, @Nullable Refusal refusal) {
           path,
           "that swtpm is a TPM " + family + ", and the saved one was a TPM " + image.family());
     }
-    return new TpmMeeting(socket, null);
+    return Meeting.with(socket);
   }
 
-  private static TpmMeeting refused(RemoteFd fd, TpmImage image, String path, String why) {
-    return new TpmMeeting(
+  private static Meeting refused(RemoteFd fd, TpmImage image, String path, String why) {
+    return Meeting.refused(
         fd,
-        new Refusal(
-            fd + " control channel of swtpm at " + path,
-            why,
-            "start one with a folder of its own, which will hold the saved state: swtpm socket"
-                + (image.family().equals("1.2") ? "" : " --tpm2")
-                + " --tpmstate dir=EMPTY-FOLDER --ctrl type=unixio,path="
-                + path
-                + "; or say where one is: --reattach "
-                + fd
-                + "=PATH"));
+        "control channel of swtpm at " + path,
+        why,
+        "start one with a folder of its own, which will hold the saved state (swtpm socket"
+            + (image.family().equals("1.2") ? "" : " --tpm2")
+            + " --tpmstate dir=EMPTY-FOLDER --ctrl type=unixio,path="
+            + path
+            + ")");
   }
 }

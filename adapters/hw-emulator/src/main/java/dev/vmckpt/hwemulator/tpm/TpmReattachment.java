@@ -39,7 +39,7 @@ final class TpmReattachment implements Reattachment {
 
   @Override
   public Reattached reattach(Recorded each) {
-    TpmImage image = TpmAdapter.image(each);
+    TpmImage image = TpmAdapter.read(each);
     RemoteFd control = met.get(image.control());
     if (control == null) {
       throw new IllegalStateException("no swtpm was met for fd:" + image.control());
@@ -55,7 +55,7 @@ final class TpmReattachment implements Reattachment {
   private TpmImage control(int number) {
     for (Recorded each : recorded) {
       if (each.fd().number() == number) {
-        return TpmAdapter.image(each);
+        return TpmAdapter.read(each);
       }
     }
     throw new SnapshotException(

@@ -2,11 +2,10 @@
 package dev.vmckpt.hwemulator.vhost;
 
 import dev.vmckpt.hwemulator.Conversation;
+import dev.vmckpt.hwemulator.EmulatorAdapter;
+import dev.vmckpt.hwemulator.Meeting;
 import dev.vmckpt.hwemulator.Repose;
 import dev.vmckpt.hwemulator.vhost.QemuDevices.Served;
-import dev.vmckpt.spi.Adapter;
-import dev.vmckpt.spi.AreaClaim;
-import dev.vmckpt.spi.AreaResource;
 import dev.vmckpt.spi.Carries;
 import dev.vmckpt.spi.Claim;
 import dev.vmckpt.spi.ClaimContext;
@@ -14,37 +13,27 @@ import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.DetachContext;
 import dev.vmckpt.spi.Detachment;
 import dev.vmckpt.spi.ExamineContext;
-import dev.vmckpt.spi.Finding;
 import dev.vmckpt.spi.Peer;
-import dev.vmckpt.spi.PreflightContext;
 import dev.vmckpt.spi.ReattachContext;
 import dev.vmckpt.spi.Reattachment;
 import dev.vmckpt.spi.Recorded;
-import dev.vmckpt.spi.error.Refusal;
 import dev.vmckpt.spi.json.RecordJson;
 import dev.vmckpt.spi.remote.Nr;
 import dev.vmckpt.spi.remote.RemoteFd;
 import dev.vmckpt.spi.remote.RemoteTask;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Carries the connection of QEMU to the backend of a vhost-user disk, while the guest is stopped by
  * its monitor. The disk itself is the backend's.
  */
-public final class VhostAdapter implements Adapter {
+public final class VhostAdapter extends EmulatorAdapter<VhostImage> {
   private static final String DISK = "vhost-user-blk";
-
-  /** Who was claimed, by the link of the socket. */
-  private final Map<String, Peer> peers = new HashMap<>();
-
-  /** Who was met before a restore, by the recorded number of the connection. */
-  private final Map<Integer, RemoteFd> met = new HashMap<>();
 
   @Override
   public String name() {
@@ -59,11 +48,6 @@ public final class VhostAdapter implements Adapter {
             "the backend that listens there serves it, on its own disk; `--reattach fd:N=PATH`;"
                 + " only with a monitor",
             true));
-  }
-
-  @Override
-  public List<String> before() {
-    return List.of();
   }
 
   @Override
@@ -137,13 +121,9 @@ public final class VhostAdapter implements Adapter {
         "connection to " + backend.text() + ", which serves " + device,
         backend.text() + " serves a device of the target (" + device + "), and " + why,
         first
-            + "unplug that device for the time of the snapshot (--unplug DEVICE, by its id), or leave it out, so that it stops"
-            + " answering after a restore: --drop "
+            + "unplug that device for the time of the snapshot (--unplug DEVICE, by its id), or leave"
+            + " it out, so that it stops answering after a restore: --drop "
             + resource.name());
-  }
-
-  private static Optional<Peer> peer(DescriptorResource resource, ClaimContext context) {
-    return resource.stat().isSocket() ? context.peer(resource) : Optional.empty();
   }
 
   /**
@@ -163,16 +143,6 @@ public final class VhostAdapter implements Adapter {
       }
     }
     return connection.shares() && left.size() == 1 ? left.iterator().next() : "";
-  }
-
-  @Override
-  public Optional<AreaClaim> claim(AreaResource area, ClaimContext context) {
-    return Optional.empty();
-  }
-
-  @Override
-  public List<Finding> examine(List<DescriptorResource> claimed, ExamineContext context) {
-    return List.of();
   }
 
   @Override
@@ -198,30 +168,31 @@ public final class VhostAdapter implements Adapter {
   }
 
   @Override
-  public List<Refusal> preflight(List<Recorded> recorded, PreflightContext context) {
-    List<Refusal> refusals = new ArrayList<>();
-    for (Recorded each : recorded) {
-      VhostImage image = image(each);
-      String wish = context.reattach().get(each.fd().toString());
-      if (!image.path().isEmpty()) {
-        VhostMeeting meeting = VhostMeeting.at(each.fd(), image, wish, context.process());
-        if (meeting.refusal() != null) {
-          refusals.add(meeting.refusal());
-        } else {
-          met.put(image.connection(), context.keep(meeting.socket()));
-        }
-      } else if (wish != null) {
-        refusals.add(
-            new Refusal(
-                each.fd() + " back channel of a backend",
-                "it is made over the connection to it",
-                "--reattach fd:" + image.connection() + "=PATH"));
-      }
-    }
-    return refusals;
+  protected VhostImage image(Recorded recorded) {
+    return read(recorded);
   }
 
-  static VhostImage image(Recorded recorded) {
+  @Override
+  protected int called(VhostImage image) {
+    return image.connection();
+  }
+
+  @Override
+  protected String path(VhostImage image) {
+    return image.path();
+  }
+
+  @Override
+  protected String second() {
+    return "back channel of a backend";
+  }
+
+  @Override
+  protected Meeting meet(RemoteFd fd, VhostImage image, @Nullable String wish, RemoteTask process) {
+    return VhostMeeting.at(fd, image, wish, process);
+  }
+
+  static VhostImage read(Recorded recorded) {
     return RecordJson.fromTree(
         recorded.state(), VhostImage.class, "the record of " + recorded.fd());
   }

@@ -2,26 +2,23 @@
 package dev.vmckpt.hwemulator.vhost;
 
 import dev.vmckpt.hwemulator.Conversation;
+import dev.vmckpt.hwemulator.Meeting;
 import dev.vmckpt.spi.error.Errno;
 import dev.vmckpt.spi.error.FailureException;
-import dev.vmckpt.spi.error.Refusal;
 import dev.vmckpt.spi.remote.RemoteFd;
 import dev.vmckpt.spi.remote.RemoteTask;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
-/**
- * A backend that was called before anything is built, and found to be as good as the saved one.
- *
- * @param socket the connection to it
- * @param refusal why it will not do, or null
- */
-record VhostMeeting(RemoteFd socket, @Nullable Refusal refusal) {
+/** A backend that is called before anything is built, and has to be as good as the saved one. */
+final class VhostMeeting {
   /** Where struct virtio_blk_config (linux/virtio_blk.h) says whether writes are cached. */
   static final int CACHE_AT = 32;
 
   /** VIRTIO_BLK_F_CONFIG_WCE: the guest may change that. */
   static final long CACHE_CHANGES = 1 << 11;
+
+  private VhostMeeting() {}
 
   /**
    * Calls one.
@@ -30,7 +27,7 @@ record VhostMeeting(RemoteFd socket, @Nullable Refusal refusal) {
    * @param wish where the user wants it to be, or null
    * @param process who calls, and keeps the connection
    */
-  static VhostMeeting at(RemoteFd fd, VhostImage image, @Nullable String wish, RemoteTask process) {
+  static Meeting at(RemoteFd fd, VhostImage image, @Nullable String wish, RemoteTask process) {
     String path = Conversation.place(image.path(), wish);
     long connected = Conversation.tryConnect(process, path);
     if (connected < 0) {
@@ -41,7 +38,7 @@ record VhostMeeting(RemoteFd socket, @Nullable Refusal refusal) {
     String name = "the backend at " + path;
     try {
       String why = wrong(new VhostUser(new Conversation(process, socket, name), name), image);
-      return why.isEmpty() ? new VhostMeeting(socket, null) : refused(fd, path, why);
+      return why.isEmpty() ? Meeting.with(socket) : refused(fd, path, why);
     } catch (FailureException e) {
       return refused(fd, path, e.getMessage() + "");
     }
@@ -82,18 +79,15 @@ record VhostMeeting(RemoteFd socket, @Nullable Refusal refusal) {
     return Arrays.equals(saved, compared);
   }
 
-  private static VhostMeeting refused(RemoteFd fd, String path, String why) {
-    return new VhostMeeting(
+  private static Meeting refused(RemoteFd fd, String path, String why) {
+    return Meeting.refused(
         fd,
-        new Refusal(
-            fd + " backend of a disk at " + path,
-            why,
-            "start one there that serves the disk as it was when the snapshot was taken"
-                + " (qemu-storage-daemon --blockdev driver=file,filename=DISK,node-name=disk --export"
-                + " vhost-user-blk,id=disk,node-name=disk,writable=on,addr.type=unix,addr.path="
-                + path
-                + "), or say where one is: --reattach "
-                + fd
-                + "=PATH"));
+        "backend of a disk at " + path,
+        why,
+        "start one there that serves the disk as it was when the snapshot was taken"
+            + " (qemu-storage-daemon --blockdev driver=file,filename=DISK,node-name=disk --export"
+            + " vhost-user-blk,id=disk,node-name=disk,writable=on,addr.type=unix,addr.path="
+            + path
+            + ")");
   }
 }

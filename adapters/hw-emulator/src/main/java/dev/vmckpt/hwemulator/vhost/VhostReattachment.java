@@ -41,7 +41,7 @@ final class VhostReattachment implements Reattachment {
 
   @Override
   public Reattached reattach(Recorded each) {
-    VhostImage image = VhostAdapter.image(each);
+    VhostImage image = VhostAdapter.read(each);
     int connection = image.connection();
     RemoteFd socket = met.get(connection);
     if (socket == null) {
@@ -62,7 +62,7 @@ final class VhostReattachment implements Reattachment {
   private VhostImage connection(int number) {
     for (Recorded each : recorded) {
       if (each.fd().number() == number) {
-        return VhostAdapter.image(each);
+        return VhostAdapter.read(each);
       }
     }
     throw corrupt("the snapshot holds no connection fd:" + number);
@@ -98,7 +98,7 @@ final class VhostReattachment implements Reattachment {
   @Override
   public void complete() {
     for (Recorded each : recorded) {
-      VhostImage image = VhostAdapter.image(each);
+      VhostImage image = VhostAdapter.read(each);
       for (VhostImage.Region region : image.memory()) {
         user(image.connection(), each.fd()).addMemory(region, image.acknowledges());
       }
