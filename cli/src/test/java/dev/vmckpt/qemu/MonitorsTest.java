@@ -14,6 +14,8 @@ import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -21,6 +23,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * KVM monitors whose guests check themselves, saved and brought back by the command line. A monitor
  * ends by itself when its guest's sequence of I/Os has a gap or a repetition.
  */
+@Execution(ExecutionMode.CONCURRENT)
 class MonitorsTest {
   private static final int PASSES = 5;
 
