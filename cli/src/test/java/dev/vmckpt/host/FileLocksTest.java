@@ -15,8 +15,10 @@ import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Isolated;
 
 /** Locks through a snapshot and back. */
+@Isolated
 class FileLocksTest {
   private static final int O_WRONLY = 1;
   private static final int O_RDWR = 2;

@@ -20,8 +20,10 @@ import java.util.ServiceLoader;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Isolated;
 
 /** Everything about files that is not a disk. */
+@Isolated
 class FilesAdapterTest {
   private static final int O_WRONLY = 1;
   private static final int O_RDWR = 2;

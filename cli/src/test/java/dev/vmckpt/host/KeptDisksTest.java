@@ -16,8 +16,10 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Isolated;
 
 /** Disks that somebody outside keeps while the target runs. */
+@Isolated
 class KeptDisksTest {
   private static final int O_RDWR = 2;
 

@@ -27,8 +27,10 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Isolated;
 
 /** Eventfds of a machine in this very process. */
+@Isolated
 class EventsTest {
   private static final int DATAMATCH = 1;
   private static final int PIO = 2;

@@ -41,8 +41,10 @@ import java.util.Objects;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Isolated;
 
 /** A machine of this very process, recorded as a snapshot would, says of itself what was set. */
+@Isolated
 class GuestReaderTest {
   private static final int SS = 120;
 

@@ -39,10 +39,12 @@ import java.util.Optional;
 import java.util.Random;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The KVM adapter's moments, played through with a machine of this process. */
+@Isolated
 class KvmAdapterTest {
   private static final long SEED = System.nanoTime();
   private static final long PORT = 0x510;

@@ -24,8 +24,10 @@ import java.util.ServiceLoader;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Isolated;
 
 /** A snapshot of a QEMU/KVM guest as on kernels that tell slots of a stopped machine only. */
+@Isolated
 class OldKernelTest {
   @TempDir Path folder = Path.of("/nonexistent");
 

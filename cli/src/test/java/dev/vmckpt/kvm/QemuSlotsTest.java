@@ -48,8 +48,10 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Isolated;
 
 /** The slots of a QEMU with KVM, compared with what it says of them itself. */
+@Isolated
 class QemuSlotsTest {
   private static final Pattern SECTION =
       Pattern.compile("  ([0-9a-f]{16})-([0-9a-f]{16}) \\(prio .*KVM");

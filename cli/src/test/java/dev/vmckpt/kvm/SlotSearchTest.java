@@ -21,8 +21,10 @@ import java.util.Random;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Isolated;
 
 /** Slots of machines in this very process, whose layouts are drawn by lot. */
+@Isolated
 class SlotSearchTest {
   private static final int LAYOUTS = 200;
 

@@ -22,11 +22,13 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Isolated;
 
 /**
  * The guest of a QEMU stands still for the pause by QEMU's own means, and goes on by them: here and
  * where it is restored, also if vmckpt is killed in between.
  */
+@Isolated
 class CleanInstantTest {
   private static final Duration PATIENCE = Duration.ofSeconds(30);
 

@@ -4,6 +4,7 @@ package dev.vmckpt.qemu;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.vmckpt.images.Detached;
+import dev.vmckpt.kit.Marks;
 import dev.vmckpt.spi.json.JsonTree;
 import dev.vmckpt.spi.json.RecordJson;
 import java.io.File;
@@ -70,7 +71,7 @@ final class Vmckpt {
     this(
         folder,
         folder.resolve("store"),
-        1 + (int) (ProcessHandle.current().pid() % 400),
+        Marks.fresh(),
         List.of(),
         System.getProperty("java.class.path"));
   }
@@ -90,7 +91,7 @@ final class Vmckpt {
 
   /** The same with another mark. */
   Vmckpt marked() {
-    return new Vmckpt(folder, store, mark + 400, prefix, classPath);
+    return new Vmckpt(folder, store, Marks.fresh(), prefix, classPath);
   }
 
   /**

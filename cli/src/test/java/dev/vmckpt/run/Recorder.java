@@ -2,6 +2,7 @@
 package dev.vmckpt.run;
 
 import dev.vmckpt.images.Detached;
+import dev.vmckpt.kit.Marks;
 import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -16,9 +17,7 @@ import java.util.concurrent.TimeUnit;
  * mark, which every child inherits: its oom_score_adj.
  */
 final class Recorder implements AutoCloseable {
-  private static int marks = 500 + (int) (ProcessHandle.current().pid() % 200);
-
-  private final int mark = marks++;
+  private final int mark = Marks.fresh();
   private final Process process;
   private final Path folder;
 

@@ -14,10 +14,12 @@ import java.util.Map;
 import java.util.Random;
 import java.util.function.BiConsumer;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** The contract of a group: capture, disturb, restore, equal. */
+@Isolated
 class StateGroupsTest {
   private static final long SEED = System.nanoTime();
 
