@@ -14,6 +14,7 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -110,6 +111,25 @@ public final class Conversation {
         "socketpair", subject, Nr.SOCKETPAIR, AF_UNIX, SOCK_STREAM | O_CLOEXEC, 0, numbers.value());
     ByteBuffer two = ByteBuffer.wrap(task.read(numbers, 8)).order(ByteOrder.LITTLE_ENDIAN);
     return new RemoteFd[] {new RemoteFd(two.getInt(0)), new RemoteFd(two.getInt(4))};
+  }
+
+  /**
+   * Runs through what talks over a socket, with both ends in our hands.
+   *
+   * @param with what is played, for messages
+   * @param talk is given the end that asks, and the other, where the answers are put before
+   */
+  public static void rehearse(
+      RemoteTask task, String with, BiConsumer<Conversation, Conversation> talk) {
+    RemoteFd[] ends = pair(task, with);
+    try {
+      talk.accept(new Conversation(task, ends[0], with), new Conversation(task, ends[1], with));
+      isQuiet(task, ends[0]);
+    } finally {
+      for (RemoteFd end : ends) {
+        task.call("close", with, Nr.CLOSE, end.number());
+      }
+    }
   }
 
   /** Gives a socket that was made anew the flags it had. */

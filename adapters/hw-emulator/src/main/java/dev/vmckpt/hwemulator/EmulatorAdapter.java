@@ -12,6 +12,7 @@ import dev.vmckpt.spi.Peer;
 import dev.vmckpt.spi.PreflightContext;
 import dev.vmckpt.spi.Recorded;
 import dev.vmckpt.spi.error.Refusal;
+import dev.vmckpt.spi.json.RecordJson;
 import dev.vmckpt.spi.remote.RemoteFd;
 import dev.vmckpt.spi.remote.RemoteTask;
 import java.util.ArrayList;
@@ -27,12 +28,24 @@ import org.jspecify.annotations.Nullable;
  *
  * @param <I> what is recorded of either
  */
-public abstract class EmulatorAdapter<I> implements Adapter {
+public abstract class EmulatorAdapter<I extends Record> implements Adapter {
   /** Who was claimed, by the link of the socket. */
   protected final Map<String, Peer> peers = new HashMap<>();
 
   /** Who was met before a restore, by the recorded number of the socket that is called. */
-  protected final Map<Integer, RemoteFd> met = new HashMap<>();
+  private final Map<Integer, RemoteFd> met = new HashMap<>();
+
+  private final Class<I> type;
+  private final String second;
+
+  /**
+   * @param type what is recorded of either
+   * @param second what the second socket is
+   */
+  protected EmulatorAdapter(Class<I> type, String second) {
+    this.type = type;
+    this.second = second;
+  }
 
   /** Whom a descriptor of the target leads to, if that is known. */
   protected static Optional<Peer> peer(DescriptorResource resource, ClaimContext context) {
@@ -40,16 +53,29 @@ public abstract class EmulatorAdapter<I> implements Adapter {
   }
 
   /** What was recorded. */
-  protected abstract I image(Recorded recorded);
+  final I image(Recorded recorded) {
+    return RecordJson.fromTree(recorded.state(), type, "the record of " + recorded.fd());
+  }
+
+  /** What the second socket is. */
+  final String second() {
+    return second;
+  }
+
+  /** The connection to whoever was met. */
+  final RemoteFd met(int called) {
+    RemoteFd socket = met.get(called);
+    if (socket == null) {
+      throw new IllegalStateException("nobody was met for fd:" + called);
+    }
+    return socket;
+  }
 
   /** The recorded number of the socket that is called, in the records of both. */
   protected abstract int called(I image);
 
   /** Where the emulator listened; empty in the record of the second socket. */
   protected abstract String path(I image);
-
-  /** What the second socket is, and what it is made over. */
-  protected abstract String second();
 
   /**
    * Calls whoever is there now.
@@ -91,7 +117,7 @@ public abstract class EmulatorAdapter<I> implements Adapter {
       } else if (wish != null) {
         refusals.add(
             new Refusal(
-                each.fd() + " " + second(),
+                each.fd() + " " + second,
                 "it is made over the other one",
                 "--reattach fd:" + called(image) + "=PATH"));
       }

@@ -16,8 +16,6 @@ import dev.vmckpt.spi.Peer;
 import dev.vmckpt.spi.ReattachContext;
 import dev.vmckpt.spi.Reattachment;
 import dev.vmckpt.spi.Recorded;
-import dev.vmckpt.spi.json.RecordJson;
-import dev.vmckpt.spi.remote.Nr;
 import dev.vmckpt.spi.remote.RemoteFd;
 import dev.vmckpt.spi.remote.RemoteTask;
 import java.util.List;
@@ -27,6 +25,11 @@ import org.jspecify.annotations.Nullable;
 /** Carries the two connections of QEMU to a swtpm, and what that swtpm knows. */
 public final class TpmAdapter extends EmulatorAdapter<TpmImage> {
   private static final String SERVER = "swtpm";
+
+  /** Of all that swtpm serves. */
+  public TpmAdapter() {
+    super(TpmImage.class, "data channel of swtpm");
+  }
 
   @Override
   public String name() {
@@ -87,27 +90,20 @@ public final class TpmAdapter extends EmulatorAdapter<TpmImage> {
   /** A question to ourselves, whose answer is there already. */
   @Override
   public void rehearse(ExamineContext understudy) {
-    RemoteTask task = understudy.lodger();
-    RemoteFd[] ends = Conversation.pair(task, SERVER);
-    Conversation other = new Conversation(task, ends[1], SERVER);
-    Swtpm swtpm = new Swtpm(new Conversation(task, ends[0], SERVER), SERVER);
-    other.tell(new byte[8], List.of());
-    swtpm.tryCapabilities();
-    other.tell(new byte[16], List.of());
-    swtpm.state(Swtpm.VOLATILE);
-    other.tell(new byte[12], List.of());
-    swtpm.family(-1);
-    other.tell(new byte[16], List.of());
-    swtpm.bufferSize();
-    Conversation.isQuiet(task, ends[0]);
-    for (RemoteFd end : ends) {
-      task.call("close", SERVER, Nr.CLOSE, end.number());
-    }
-  }
-
-  @Override
-  protected TpmImage image(Recorded recorded) {
-    return read(recorded);
+    Conversation.rehearse(
+        understudy.lodger(),
+        SERVER,
+        (ours, other) -> {
+          Swtpm swtpm = new Swtpm(ours, SERVER);
+          other.tell(new byte[8], List.of());
+          swtpm.tryCapabilities();
+          other.tell(new byte[16], List.of());
+          swtpm.state(Swtpm.VOLATILE);
+          other.tell(new byte[12], List.of());
+          swtpm.family(-1);
+          other.tell(new byte[16], List.of());
+          swtpm.bufferSize();
+        });
   }
 
   @Override
@@ -121,21 +117,12 @@ public final class TpmAdapter extends EmulatorAdapter<TpmImage> {
   }
 
   @Override
-  protected String second() {
-    return "data channel of swtpm";
-  }
-
-  @Override
   protected Meeting meet(RemoteFd fd, TpmImage image, @Nullable String wish, RemoteTask process) {
     return TpmMeeting.at(fd, image, wish, process);
   }
 
-  static TpmImage read(Recorded recorded) {
-    return RecordJson.fromTree(recorded.state(), TpmImage.class, "the record of " + recorded.fd());
-  }
-
   @Override
   public Reattachment reattach(List<Recorded> recorded, ReattachContext context) {
-    return new TpmReattachment(recorded, met, context);
+    return new TpmReattachment(this, recorded, context);
   }
 }

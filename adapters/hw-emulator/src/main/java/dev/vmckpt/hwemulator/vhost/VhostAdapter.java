@@ -17,8 +17,6 @@ import dev.vmckpt.spi.Peer;
 import dev.vmckpt.spi.ReattachContext;
 import dev.vmckpt.spi.Reattachment;
 import dev.vmckpt.spi.Recorded;
-import dev.vmckpt.spi.json.RecordJson;
-import dev.vmckpt.spi.remote.Nr;
 import dev.vmckpt.spi.remote.RemoteFd;
 import dev.vmckpt.spi.remote.RemoteTask;
 import java.util.ArrayList;
@@ -34,6 +32,11 @@ import org.jspecify.annotations.Nullable;
  */
 public final class VhostAdapter extends EmulatorAdapter<VhostImage> {
   private static final String DISK = "vhost-user-blk";
+
+  /** Of all that such backends serve. */
+  public VhostAdapter() {
+    super(VhostImage.class, "back channel of a backend");
+  }
 
   @Override
   public String name() {
@@ -153,23 +156,16 @@ public final class VhostAdapter extends EmulatorAdapter<VhostImage> {
   /** A question to ourselves, whose answer is there already. */
   @Override
   public void rehearse(ExamineContext understudy) {
-    RemoteTask task = understudy.lodger();
-    RemoteFd[] ends = Conversation.pair(task, DISK);
-    Conversation other = new Conversation(task, ends[1], DISK);
     byte[] answer = new byte[20];
     answer[0] = 1;
     answer[8] = 8;
-    other.tell(answer, List.of());
-    new VhostUser(new Conversation(task, ends[0], DISK), DISK).tryFeatures();
-    Conversation.isQuiet(task, ends[0]);
-    for (RemoteFd end : ends) {
-      task.call("close", DISK, Nr.CLOSE, end.number());
-    }
-  }
-
-  @Override
-  protected VhostImage image(Recorded recorded) {
-    return read(recorded);
+    Conversation.rehearse(
+        understudy.lodger(),
+        DISK,
+        (ours, other) -> {
+          other.tell(answer, List.of());
+          new VhostUser(ours, DISK).tryFeatures();
+        });
   }
 
   @Override
@@ -183,22 +179,12 @@ public final class VhostAdapter extends EmulatorAdapter<VhostImage> {
   }
 
   @Override
-  protected String second() {
-    return "back channel of a backend";
-  }
-
-  @Override
   protected Meeting meet(RemoteFd fd, VhostImage image, @Nullable String wish, RemoteTask process) {
     return VhostMeeting.at(fd, image, wish, process);
   }
 
-  static VhostImage read(Recorded recorded) {
-    return RecordJson.fromTree(
-        recorded.state(), VhostImage.class, "the record of " + recorded.fd());
-  }
-
   @Override
   public Reattachment reattach(List<Recorded> recorded, ReattachContext context) {
-    return new VhostReattachment(recorded, met, context);
+    return new VhostReattachment(this, recorded, context);
   }
 }
