@@ -9,8 +9,6 @@ import dev.vmckpt.ckpt.ProgressListener;
 import dev.vmckpt.ckpt.SnapshotRequest;
 import dev.vmckpt.images.Target;
 import dev.vmckpt.spi.Adapter;
-import dev.vmckpt.spi.AreaClaim;
-import dev.vmckpt.spi.AreaResource;
 import dev.vmckpt.spi.Carries;
 import dev.vmckpt.spi.Claim;
 import dev.vmckpt.spi.ClaimContext;
@@ -18,7 +16,6 @@ import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.DetachContext;
 import dev.vmckpt.spi.Detachment;
 import dev.vmckpt.spi.ExamineContext;
-import dev.vmckpt.spi.Finding;
 import dev.vmckpt.spi.PreflightContext;
 import dev.vmckpt.spi.ReattachContext;
 import dev.vmckpt.spi.Reattachment;
@@ -210,23 +207,8 @@ class LodgerTest {
     }
 
     @Override
-    public List<String> before() {
-      return List.of();
-    }
-
-    @Override
     public Optional<Claim> claim(DescriptorResource resource, ClaimContext context) {
       return Optional.empty();
-    }
-
-    @Override
-    public Optional<AreaClaim> claim(AreaResource area, ClaimContext context) {
-      return Optional.empty();
-    }
-
-    @Override
-    public List<Finding> examine(List<DescriptorResource> claimed, ExamineContext context) {
-      return List.of();
     }
 
     @Override
@@ -322,11 +304,6 @@ class LodgerTest {
       public List<Recorded> record(RecordContext context) {
         assertThat(context.lodger().tryCall(Nr.GETPID)).isPositive();
         return List.of();
-      }
-
-      @Override
-      public void begin() {
-        // Nothing of it goes on by itself.
       }
 
       @Override

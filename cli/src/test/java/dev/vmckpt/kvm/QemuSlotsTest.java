@@ -15,8 +15,6 @@ import dev.vmckpt.kvm.slots.FoundSlots;
 import dev.vmckpt.kvm.slots.SlotSearch;
 import dev.vmckpt.qmp.Qmp;
 import dev.vmckpt.spi.Adapter;
-import dev.vmckpt.spi.AreaClaim;
-import dev.vmckpt.spi.AreaResource;
 import dev.vmckpt.spi.Carries;
 import dev.vmckpt.spi.Claim;
 import dev.vmckpt.spi.ClaimContext;
@@ -222,20 +220,10 @@ class QemuSlotsTest {
     }
 
     @Override
-    public List<String> before() {
-      return List.of();
-    }
-
-    @Override
     public Optional<Claim> claim(DescriptorResource resource, ClaimContext context) {
       return resource.link().equals("anon_inode:kvm-vm")
           ? Optional.of(Claim.carried("virtual machine"))
           : Optional.empty();
-    }
-
-    @Override
-    public Optional<AreaClaim> claim(AreaResource area, ClaimContext context) {
-      return Optional.empty();
     }
 
     @Override

@@ -3,16 +3,12 @@ package dev.vmckpt.qemu;
 
 import dev.vmckpt.qemu.plug.PlugMark;
 import dev.vmckpt.spi.Adapter;
-import dev.vmckpt.spi.AreaClaim;
-import dev.vmckpt.spi.AreaResource;
 import dev.vmckpt.spi.Carries;
 import dev.vmckpt.spi.Claim;
 import dev.vmckpt.spi.ClaimContext;
 import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.DetachContext;
 import dev.vmckpt.spi.Detachment;
-import dev.vmckpt.spi.ExamineContext;
-import dev.vmckpt.spi.Finding;
 import dev.vmckpt.spi.PreflightContext;
 import dev.vmckpt.spi.ReattachContext;
 import dev.vmckpt.spi.Reattachment;
@@ -58,11 +54,6 @@ public final class QemuAdapter implements Adapter {
   }
 
   @Override
-  public List<String> before() {
-    return List.of();
-  }
-
-  @Override
   public boolean last() {
     return true;
   }
@@ -89,23 +80,8 @@ public final class QemuAdapter implements Adapter {
   }
 
   @Override
-  public Optional<AreaClaim> claim(AreaResource area, ClaimContext context) {
-    return Optional.empty();
-  }
-
-  @Override
-  public List<Finding> examine(List<DescriptorResource> claimed, ExamineContext context) {
-    return List.of();
-  }
-
-  @Override
   public Detachment detach(List<DescriptorResource> claimed, DetachContext context) {
     return QemuDetachment.begin(claimed, visits.get(context.pid()), context);
-  }
-
-  @Override
-  public void rehearse(ExamineContext understudy) {
-    // Nothing of this is done inside a pause.
   }
 
   @Override

@@ -2,27 +2,19 @@
 package dev.vmckpt.host;
 
 import dev.vmckpt.spi.Adapter;
-import dev.vmckpt.spi.AreaClaim;
-import dev.vmckpt.spi.AreaResource;
-import dev.vmckpt.spi.ClaimContext;
 import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.DetachContext;
 import dev.vmckpt.spi.Detachment;
-import dev.vmckpt.spi.ExamineContext;
-import dev.vmckpt.spi.Finding;
 import dev.vmckpt.spi.PreflightContext;
 import dev.vmckpt.spi.ReattachContext;
 import dev.vmckpt.spi.Reattached;
 import dev.vmckpt.spi.Reattachment;
 import dev.vmckpt.spi.RecordContext;
 import dev.vmckpt.spi.Recorded;
-import dev.vmckpt.spi.RestartedContext;
-import dev.vmckpt.spi.SettleContext;
 import dev.vmckpt.spi.error.Refusal;
 import dev.vmckpt.spi.remote.RemoteFd;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 
 /**
  * An adapter of devices of which each stands for itself and none has to be brought to rest: a few
@@ -41,26 +33,6 @@ abstract class DeviceAdapter implements Adapter {
    * @param all everything this adapter recorded
    */
   abstract RemoteFd reattach(Recorded recorded, List<Recorded> all, ReattachContext context);
-
-  @Override
-  public final List<String> before() {
-    return List.of();
-  }
-
-  @Override
-  public final Optional<AreaClaim> claim(AreaResource area, ClaimContext context) {
-    return Optional.empty();
-  }
-
-  @Override
-  public final List<Finding> examine(List<DescriptorResource> claimed, ExamineContext context) {
-    return List.of();
-  }
-
-  @Override
-  public final void rehearse(ExamineContext understudy) {
-    // A device is not made for that: detach() runs through the code without one.
-  }
 
   @Override
   public final List<Refusal> preflight(List<Recorded> recorded, PreflightContext context) {
@@ -83,16 +55,6 @@ abstract class DeviceAdapter implements Adapter {
   private record Resting(DeviceAdapter adapter, List<DescriptorResource> devices)
       implements Detachment {
     @Override
-    public void settle(SettleContext context) {
-      // A device rests wherever the threads stand.
-    }
-
-    @Override
-    public void begin() {
-      // Nothing of it goes on by itself.
-    }
-
-    @Override
     public List<Recorded> record(RecordContext context) {
       List<Recorded> all = new ArrayList<>(devices.size());
       for (DescriptorResource device : devices) {
@@ -105,11 +67,6 @@ abstract class DeviceAdapter implements Adapter {
     public void resume() {
       // Nothing was brought to rest.
     }
-
-    @Override
-    public long finish() {
-      return 0;
-    }
   }
 
   private record Making(DeviceAdapter adapter, List<Recorded> all, ReattachContext context)
@@ -117,16 +74,6 @@ abstract class DeviceAdapter implements Adapter {
     @Override
     public Reattached reattach(Recorded recorded) {
       return new Reattached(adapter.reattach(recorded, all, context));
-    }
-
-    @Override
-    public void complete() {
-      // Each device stands for itself.
-    }
-
-    @Override
-    public void restarted(RestartedContext restarted) {
-      // Whoever is at the other end sees it.
     }
   }
 }

@@ -2,17 +2,13 @@
 package dev.vmckpt.host;
 
 import dev.vmckpt.spi.Adapter;
-import dev.vmckpt.spi.AreaClaim;
-import dev.vmckpt.spi.AreaResource;
 import dev.vmckpt.spi.Carries;
 import dev.vmckpt.spi.Claim;
 import dev.vmckpt.spi.ClaimContext;
 import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.DetachContext;
 import dev.vmckpt.spi.Detachment;
-import dev.vmckpt.spi.ExamineContext;
 import dev.vmckpt.spi.FileCloner;
-import dev.vmckpt.spi.Finding;
 import dev.vmckpt.spi.Peer;
 import dev.vmckpt.spi.PreflightContext;
 import dev.vmckpt.spi.ReattachContext;
@@ -65,11 +61,6 @@ public final class FilesAdapter implements Adapter {
         new Carries("block device that is only read", "opened again", false));
   }
 
-  @Override
-  public List<String> before() {
-    return List.of();
-  }
-
   static List<FileKind<?>> kinds() {
     return KINDS;
   }
@@ -98,21 +89,6 @@ public final class FilesAdapter implements Adapter {
   /** Whether it has a place in a file system; a memfd has none, whatever its link looks like. */
   private static boolean isPath(DescriptorResource resource) {
     return resource.link().startsWith("/") && !resource.link().startsWith(MEMFD);
-  }
-
-  @Override
-  public Optional<AreaClaim> claim(AreaResource area, ClaimContext context) {
-    return Optional.empty();
-  }
-
-  @Override
-  public List<Finding> examine(List<DescriptorResource> claimed, ExamineContext context) {
-    return List.of();
-  }
-
-  @Override
-  public void rehearse(ExamineContext understudy) {
-    // A throwaway process has files of its own.
   }
 
   @Override

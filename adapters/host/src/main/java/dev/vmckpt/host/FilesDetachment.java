@@ -6,7 +6,6 @@ import dev.vmckpt.spi.Detachment;
 import dev.vmckpt.spi.FdInfo;
 import dev.vmckpt.spi.RecordContext;
 import dev.vmckpt.spi.Recorded;
-import dev.vmckpt.spi.SettleContext;
 import dev.vmckpt.spi.json.RecordJson;
 import java.util.ArrayList;
 import java.util.List;
@@ -95,16 +94,6 @@ final class FilesDetachment implements Detachment {
 
   private int number(int index) {
     return files.get(index).resource().fd().number();
-  }
-
-  @Override
-  public void settle(SettleContext context) {
-    // Files rest wherever the threads stand.
-  }
-
-  @Override
-  public void begin() {
-    // Nothing of it goes on by itself.
   }
 
   @Override

@@ -6,7 +6,6 @@ import dev.vmckpt.spi.ReattachContext;
 import dev.vmckpt.spi.Reattached;
 import dev.vmckpt.spi.Reattachment;
 import dev.vmckpt.spi.Recorded;
-import dev.vmckpt.spi.RestartedContext;
 import dev.vmckpt.spi.json.RecordJson;
 import dev.vmckpt.spi.remote.RemoteFd;
 import org.jspecify.annotations.Nullable;
@@ -60,15 +59,5 @@ final class FilesReattachment implements Reattachment {
     }
     husk.note(path, "stands in for: " + recorded.summary());
     return husk.lock(fd, path, open);
-  }
-
-  @Override
-  public void complete() {
-    // Each file stands for itself.
-  }
-
-  @Override
-  public void restarted(RestartedContext restarted) {
-    // Files have nobody to tell.
   }
 }

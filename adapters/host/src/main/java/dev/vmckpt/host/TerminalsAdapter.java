@@ -2,25 +2,19 @@
 package dev.vmckpt.host;
 
 import dev.vmckpt.spi.Adapter;
-import dev.vmckpt.spi.AreaClaim;
-import dev.vmckpt.spi.AreaResource;
 import dev.vmckpt.spi.Carries;
 import dev.vmckpt.spi.Claim;
 import dev.vmckpt.spi.ClaimContext;
 import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.DetachContext;
 import dev.vmckpt.spi.Detachment;
-import dev.vmckpt.spi.ExamineContext;
 import dev.vmckpt.spi.FileStat;
-import dev.vmckpt.spi.Finding;
 import dev.vmckpt.spi.PreflightContext;
 import dev.vmckpt.spi.ReattachContext;
 import dev.vmckpt.spi.Reattached;
 import dev.vmckpt.spi.Reattachment;
 import dev.vmckpt.spi.RecordContext;
 import dev.vmckpt.spi.Recorded;
-import dev.vmckpt.spi.RestartedContext;
-import dev.vmckpt.spi.SettleContext;
 import dev.vmckpt.spi.error.Refusal;
 import dev.vmckpt.spi.json.RecordJson;
 import dev.vmckpt.spi.remote.RemoteFd;
@@ -61,11 +55,6 @@ public final class TerminalsAdapter implements Adapter {
   }
 
   @Override
-  public List<String> before() {
-    return List.of();
-  }
-
-  @Override
   public Optional<Claim> claim(DescriptorResource resource, ClaimContext context) {
     FileStat stat = resource.stat();
     if (!stat.isCharDevice()) {
@@ -83,21 +72,6 @@ public final class TerminalsAdapter implements Adapter {
                     + resource.name()
                     + "=PATH or terminal=PATH says"))
         : Optional.empty();
-  }
-
-  @Override
-  public Optional<AreaClaim> claim(AreaResource area, ClaimContext context) {
-    return Optional.empty();
-  }
-
-  @Override
-  public List<Finding> examine(List<DescriptorResource> claimed, ExamineContext context) {
-    return List.of();
-  }
-
-  @Override
-  public void rehearse(ExamineContext understudy) {
-    // What is done about a terminal in the pause is what is done about any file.
   }
 
   @Override
@@ -135,16 +109,6 @@ public final class TerminalsAdapter implements Adapter {
       RemoteFd fd = husk.open(path, flags, NEW_FILE_MODE);
       husk.seekEnd(fd);
       return new Reattached(fd);
-    }
-
-    @Override
-    public void complete() {
-      // Each terminal stands for itself.
-    }
-
-    @Override
-    public void restarted(RestartedContext restarted) {
-      // A terminal has nobody to tell.
     }
   }
 
@@ -192,23 +156,8 @@ public final class TerminalsAdapter implements Adapter {
     }
 
     @Override
-    public void settle(SettleContext context) {
-      // Terminals rest wherever the threads stand.
-    }
-
-    @Override
-    public void begin() {
-      // Nothing of it goes on by itself.
-    }
-
-    @Override
     public void resume() {
       // Nothing was brought to rest.
-    }
-
-    @Override
-    public long finish() {
-      return 0;
     }
   }
 }

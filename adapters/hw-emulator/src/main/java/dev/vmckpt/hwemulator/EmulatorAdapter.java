@@ -2,12 +2,8 @@
 package dev.vmckpt.hwemulator;
 
 import dev.vmckpt.spi.Adapter;
-import dev.vmckpt.spi.AreaClaim;
-import dev.vmckpt.spi.AreaResource;
 import dev.vmckpt.spi.ClaimContext;
 import dev.vmckpt.spi.DescriptorResource;
-import dev.vmckpt.spi.ExamineContext;
-import dev.vmckpt.spi.Finding;
 import dev.vmckpt.spi.Peer;
 import dev.vmckpt.spi.PreflightContext;
 import dev.vmckpt.spi.Recorded;
@@ -85,21 +81,6 @@ public abstract class EmulatorAdapter<I extends Record> implements Adapter {
    * @param process who calls, and keeps the connection
    */
   protected abstract Meeting meet(RemoteFd fd, I image, @Nullable String wish, RemoteTask process);
-
-  @Override
-  public List<String> before() {
-    return List.of();
-  }
-
-  @Override
-  public Optional<AreaClaim> claim(AreaResource area, ClaimContext context) {
-    return Optional.empty();
-  }
-
-  @Override
-  public List<Finding> examine(List<DescriptorResource> claimed, ExamineContext context) {
-    return List.of();
-  }
 
   @Override
   public List<Refusal> preflight(List<Recorded> recorded, PreflightContext context) {

@@ -5,7 +5,6 @@ import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.Detachment;
 import dev.vmckpt.spi.RecordContext;
 import dev.vmckpt.spi.Recorded;
-import dev.vmckpt.spi.SettleContext;
 import dev.vmckpt.spi.error.Refusal;
 import dev.vmckpt.spi.error.RefusedException;
 import dev.vmckpt.spi.json.JsonTree;
@@ -39,16 +38,6 @@ final class DomainDetachment implements Detachment {
   }
 
   @Override
-  public void settle(SettleContext context) {
-    // Its threads may stand anywhere.
-  }
-
-  @Override
-  public void begin() {
-    // Nothing of it goes on by itself.
-  }
-
-  @Override
   public List<Recorded> record(RecordContext context) {
     List<Recorded> all = new ArrayList<>();
     DomainImage stopped = image;
@@ -71,10 +60,5 @@ final class DomainDetachment implements Detachment {
   @Override
   public void resume() {
     // Whoever stopped the guest lets it go on.
-  }
-
-  @Override
-  public long finish() {
-    return 0;
   }
 }

@@ -2,16 +2,12 @@
 package dev.vmckpt.libvirt;
 
 import dev.vmckpt.spi.Adapter;
-import dev.vmckpt.spi.AreaClaim;
-import dev.vmckpt.spi.AreaResource;
 import dev.vmckpt.spi.Carries;
 import dev.vmckpt.spi.Claim;
 import dev.vmckpt.spi.ClaimContext;
 import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.DetachContext;
 import dev.vmckpt.spi.Detachment;
-import dev.vmckpt.spi.ExamineContext;
-import dev.vmckpt.spi.Finding;
 import dev.vmckpt.spi.PreflightContext;
 import dev.vmckpt.spi.ReattachContext;
 import dev.vmckpt.spi.Reattachment;
@@ -47,11 +43,6 @@ public final class LibvirtAdapter implements Adapter {
   }
 
   @Override
-  public List<String> before() {
-    return List.of();
-  }
-
-  @Override
   public Optional<Visit> visit(VisitContext context) {
     int pid = context.pid();
     Optional<DomainVisit> visit = DomainVisit.make(context, () -> visits.remove(pid));
@@ -69,23 +60,8 @@ public final class LibvirtAdapter implements Adapter {
   }
 
   @Override
-  public Optional<AreaClaim> claim(AreaResource area, ClaimContext context) {
-    return Optional.empty();
-  }
-
-  @Override
-  public List<Finding> examine(List<DescriptorResource> claimed, ExamineContext context) {
-    return List.of();
-  }
-
-  @Override
   public Detachment detach(List<DescriptorResource> claimed, DetachContext context) {
     return new DomainDetachment(claimed, visits.get(context.pid()));
-  }
-
-  @Override
-  public void rehearse(ExamineContext understudy) {
-    // Nothing of this is done inside a pause.
   }
 
   @Override

@@ -26,8 +26,10 @@ public interface Adapter {
   /** What it carries, for the documentation. */
   List<Carries> carries();
 
-  /** The names of the adapters that must run after this one on the way in; usually empty. */
-  List<String> before();
+  /** The names of the adapters that must run after this one on the way in; by default none. */
+  default List<String> before() {
+    return List.of();
+  }
 
   /**
    * Whether it runs behind all others on the way in, and before them on the way out: what it brings
@@ -67,17 +69,23 @@ public interface Adapter {
    * Says whether an area of the target's address space is a mapping of one of its descriptors; the
    * target runs and must not be touched. Only areas that are no ordinary memory are asked about.
    *
-   * @return empty when the area is none of its own
+   * @return empty when the area is none of its own; by default it is never, which suits all whose
+   *     descriptors cannot be mapped
    */
-  Optional<AreaClaim> claim(AreaResource area, ClaimContext context);
+  default Optional<AreaClaim> claim(AreaResource area, ClaimContext context) {
+    return Optional.empty();
+  }
 
   /**
    * Looks closer at what it claimed, for {@code vmckpt inspect}: the target runs, calls may be made
    * in it by the context's lodger, and nothing may be changed.
    *
-   * @return what lies behind the descriptors; empty if they are all there is to tell
+   * @return what lies behind the descriptors; empty, as by default, if they are all there is to
+   *     tell
    */
-  List<Finding> examine(List<DescriptorResource> claimed, ExamineContext context);
+  default List<Finding> examine(List<DescriptorResource> claimed, ExamineContext context) {
+    return List.of();
+  }
 
   /**
    * Brings the outside to rest; the target runs.
@@ -89,11 +97,13 @@ public interface Adapter {
 
   /**
    * Makes something like what it carries in a throwaway process, so that a snapshot of that process
-   * runs through the code that stands in a pause before it matters.
+   * runs through the code that stands in a pause before it matters. By default nothing is made:
+   * {@link #detach} runs through that code without a device, or nothing is done in a pause but what
+   * is done about any process.
    *
    * @param understudy that process; what its lodger opens or maps stays there
    */
-  void rehearse(ExamineContext understudy);
+  default void rehearse(ExamineContext understudy) {}
 
   /**
    * Compares what was recorded with what this machine has, before anything is built.

@@ -15,16 +15,18 @@ public interface Detachment {
 
   /**
    * Brings threads of the frozen target to where what it records is whole, for example lets a vcpu
-   * finish its I/O. Called first in the pause.
+   * finish its I/O. Called first in the pause. By default nothing is done: what it records is whole
+   * wherever the threads stand.
    */
-  void settle(SettleContext context);
+  default void settle(SettleContext context) {}
 
   /**
    * Begins what goes on by itself while threads and other adapters' resources are read: a batch
    * that was prepared and is now started. Called when all adapters have settled. The target is
-   * frozen, and is not let go before that batch has ended, also when the snapshot fails.
+   * frozen, and is not let go before that batch has ended, also when the snapshot fails. By default
+   * nothing goes on by itself.
    */
-  void begin();
+  default void begin() {}
 
   /**
    * Reads what it needs of every resource it claimed. The target is frozen: this stands in the
@@ -40,9 +42,11 @@ public interface Detachment {
 
   /**
    * Called when the target runs again and before the snapshot is committed: finishes what {@link
-   * #record} began, for example writes a disk out.
+   * #record} began, for example writes a disk out. By default nothing is left to be finished.
    *
    * @return how many bytes of disks lie in the snapshot's folder
    */
-  long finish();
+  default long finish() {
+    return 0;
+  }
 }

@@ -12,10 +12,11 @@ public interface Reattachment {
 
   /**
    * Sets what refers to several resources or to memory: all descriptors stand at their numbers, all
-   * areas are mapped and filled, no thread runs yet.
+   * areas are mapped and filled, no thread runs yet. By default nothing is set: each resource
+   * stands for itself.
    */
-  void complete();
+  default void complete() {}
 
-  /** Tells the outside that the restored process runs. */
-  void restarted(RestartedContext context);
+  /** Tells the outside that the restored process runs. By default there is nobody to be told. */
+  default void restarted(RestartedContext context) {}
 }

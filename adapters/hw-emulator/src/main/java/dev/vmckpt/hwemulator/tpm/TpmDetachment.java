@@ -123,11 +123,6 @@ final class TpmDetachment implements Detachment {
   }
 
   @Override
-  public void begin() {
-    // Nothing of it goes on by itself.
-  }
-
-  @Override
   public List<Recorded> record(RecordContext context) {
     List<Recorded> all = new ArrayList<>();
     for (int i = 0; i < tpms.size(); i++) {

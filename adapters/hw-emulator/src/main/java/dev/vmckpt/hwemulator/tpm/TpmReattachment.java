@@ -5,7 +5,6 @@ import dev.vmckpt.hwemulator.Conversation;
 import dev.vmckpt.hwemulator.EmulatorReattachment;
 import dev.vmckpt.spi.ReattachContext;
 import dev.vmckpt.spi.Recorded;
-import dev.vmckpt.spi.RestartedContext;
 import dev.vmckpt.spi.error.SnapshotException;
 import dev.vmckpt.spi.remote.RemoteFd;
 import java.io.IOException;
@@ -45,15 +44,5 @@ final class TpmReattachment extends EmulatorReattachment<TpmImage> {
           SnapshotException.Fault.CORRUPT,
           "the state of the TPM cannot be read: " + e.getMessage());
     }
-  }
-
-  @Override
-  public void complete() {
-    // Nothing else refers to them.
-  }
-
-  @Override
-  public void restarted(RestartedContext restarted) {
-    // swtpm waits for commands.
   }
 }

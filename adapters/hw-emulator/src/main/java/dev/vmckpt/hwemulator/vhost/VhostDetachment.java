@@ -123,11 +123,6 @@ final class VhostDetachment implements Detachment {
   }
 
   @Override
-  public void begin() {
-    // Nothing of it goes on by itself.
-  }
-
-  @Override
   public List<Recorded> record(RecordContext context) {
     List<Recorded> all = new ArrayList<>();
     for (int i = 0; i < backends.size(); i++) {
@@ -228,10 +223,5 @@ final class VhostDetachment implements Detachment {
   @Override
   public void resume() {
     // Whoever lets the guest go on gives them their work again.
-  }
-
-  @Override
-  public long finish() {
-    return 0;
   }
 }

@@ -5,7 +5,6 @@ import dev.vmckpt.hwemulator.Conversation;
 import dev.vmckpt.hwemulator.EmulatorReattachment;
 import dev.vmckpt.spi.ReattachContext;
 import dev.vmckpt.spi.Recorded;
-import dev.vmckpt.spi.RestartedContext;
 import dev.vmckpt.spi.remote.RemoteFd;
 import java.util.List;
 import java.util.Optional;
@@ -49,10 +48,5 @@ final class VhostReattachment extends EmulatorReattachment<VhostImage> {
         user(image.connection(), each.fd()).addMemory(region, image.acknowledges());
       }
     }
-  }
-
-  @Override
-  public void restarted(RestartedContext restarted) {
-    // QEMU gives it its work when the guest goes on.
   }
 }
