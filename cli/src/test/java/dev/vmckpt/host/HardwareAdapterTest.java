@@ -3,13 +3,12 @@ package dev.vmckpt.host;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.vmckpt.ckpt.raw.LinuxFileCloner;
+import dev.vmckpt.kit.Claiming;
 import dev.vmckpt.spi.Claim;
-import dev.vmckpt.spi.ClaimContext;
 import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.FdInfo;
-import dev.vmckpt.spi.FileCloner;
 import dev.vmckpt.spi.FileStat;
-import dev.vmckpt.spi.Peer;
 import dev.vmckpt.spi.remote.RemoteFd;
 import java.util.List;
 import java.util.Optional;
@@ -50,28 +49,6 @@ class HardwareAdapterTest {
     DescriptorResource resource =
         new DescriptorResource(
             1, List.of(new RemoteFd(9)), List.of(false), path, stat, new FdInfo(0, 2, List.of()));
-    return new HardwareAdapter().claim(resource, new Nothing());
-  }
-
-  private static final class Nothing implements ClaimContext {
-    @Override
-    public FileCloner cloner() {
-      throw new AssertionError("a device is not copied");
-    }
-
-    @Override
-    public List<DescriptorResource> descriptors() {
-      return List.of();
-    }
-
-    @Override
-    public Optional<Peer> peer(DescriptorResource resource) {
-      return Optional.empty();
-    }
-
-    @Override
-    public boolean guestCanRest() {
-      return true;
-    }
+    return new HardwareAdapter().claim(resource, new Claiming(new LinuxFileCloner(), List.of()));
   }
 }

@@ -4,8 +4,8 @@ package dev.vmckpt.host;
 import dev.vmckpt.host.FileState.BlockDevice;
 import dev.vmckpt.host.FileState.OpenState;
 import dev.vmckpt.spi.Claim;
-import dev.vmckpt.spi.ClaimContext;
 import dev.vmckpt.spi.DescriptorResource;
+import dev.vmckpt.spi.FileCloner;
 import dev.vmckpt.spi.remote.RemoteFd;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -20,7 +20,7 @@ final class BlockDevices implements FileKind<BlockDevice> {
   }
 
   @Override
-  public Optional<Claim> recognise(DescriptorResource resource, ClaimContext context) {
+  public Optional<Claim> recognise(DescriptorResource resource, FileCloner cloner) {
     if (!resource.stat().isBlockDevice()) {
       return Optional.empty();
     }

@@ -4,8 +4,8 @@ package dev.vmckpt.host;
 import dev.vmckpt.host.FileState.DiskFile;
 import dev.vmckpt.host.FileState.OpenState;
 import dev.vmckpt.spi.Claim;
-import dev.vmckpt.spi.ClaimContext;
 import dev.vmckpt.spi.DescriptorResource;
+import dev.vmckpt.spi.FileCloner;
 import dev.vmckpt.spi.ReattachContext;
 import dev.vmckpt.spi.remote.RemoteFd;
 import java.nio.file.Files;
@@ -23,11 +23,11 @@ final class DiskFiles implements FileKind<DiskFile> {
   }
 
   @Override
-  public Optional<Claim> recognise(DescriptorResource resource, ClaimContext context) {
+  public Optional<Claim> recognise(DescriptorResource resource, FileCloner cloner) {
     if (!resource.stat().isRegular() || resource.info().readOnly() || resource.info().writeOnly()) {
       return Optional.empty();
     }
-    return Optional.of(KeptContent.claim("disk", "on a copy of its own", resource, context));
+    return Optional.of(KeptContent.claim("disk", "on a copy of its own", resource, cloner));
   }
 
   @Override

@@ -2,8 +2,8 @@
 package dev.vmckpt.host;
 
 import dev.vmckpt.spi.Claim;
-import dev.vmckpt.spi.ClaimContext;
 import dev.vmckpt.spi.DescriptorResource;
+import dev.vmckpt.spi.FileCloner;
 import dev.vmckpt.spi.remote.RemoteFd;
 import java.util.Optional;
 
@@ -16,8 +16,12 @@ interface FileKind<S extends FileState> {
   /** Its record. */
   Class<S> stateType();
 
-  /** Whether a file is of this kind; the target runs and is not touched. */
-  Optional<Claim> recognise(DescriptorResource resource, ClaimContext context);
+  /**
+   * Whether a file is of this kind; the target runs and is not touched.
+   *
+   * @param cloner only asked what it can do
+   */
+  Optional<Claim> recognise(DescriptorResource resource, FileCloner cloner);
 
   /** Whether what it holds is kept in the snapshot. */
   boolean keepsContent();

@@ -8,8 +8,6 @@ import dev.vmckpt.spi.ClaimContext;
 import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.DetachContext;
 import dev.vmckpt.spi.Detachment;
-import dev.vmckpt.spi.FileCloner;
-import dev.vmckpt.spi.Peer;
 import dev.vmckpt.spi.PreflightContext;
 import dev.vmckpt.spi.ReattachContext;
 import dev.vmckpt.spi.Reattachment;
@@ -78,7 +76,7 @@ public final class FilesAdapter implements Adapter {
               "let the target give it up, or leave it out: --drop " + resource.name()));
     }
     for (FileKind<?> kind : KINDS) {
-      Optional<Claim> claim = kind.recognise(resource, context);
+      Optional<Claim> claim = kind.recognise(resource, context.cloner());
       if (claim.isPresent()) {
         return claim;
       }
@@ -125,9 +123,8 @@ public final class FilesAdapter implements Adapter {
   }
 
   private static FileKind<?> kindOf(DescriptorResource resource, DetachContext context) {
-    ClaimContext asking = new Asking(context.cloner(), List.of());
     for (FileKind<?> kind : KINDS) {
-      if (kind.recognise(resource, asking).isPresent()) {
+      if (kind.recognise(resource, context.cloner()).isPresent()) {
         return kind;
       }
     }
@@ -137,18 +134,5 @@ public final class FilesAdapter implements Adapter {
   @Override
   public Reattachment reattach(List<Recorded> recorded, ReattachContext context) {
     return new FilesReattachment(context);
-  }
-
-  private record Asking(FileCloner cloner, List<DescriptorResource> descriptors)
-      implements ClaimContext {
-    @Override
-    public Optional<Peer> peer(DescriptorResource resource) {
-      return Optional.empty();
-    }
-
-    @Override
-    public boolean guestCanRest() {
-      return true;
-    }
   }
 }

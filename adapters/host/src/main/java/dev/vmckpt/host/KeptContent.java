@@ -2,8 +2,8 @@
 package dev.vmckpt.host;
 
 import dev.vmckpt.spi.Claim;
-import dev.vmckpt.spi.ClaimContext;
 import dev.vmckpt.spi.DescriptorResource;
+import dev.vmckpt.spi.FileCloner;
 import dev.vmckpt.spi.error.SyscallException;
 import java.nio.file.Path;
 
@@ -16,9 +16,9 @@ final class KeptContent {
    * @param comesBack how it comes back
    */
   static Claim claim(
-      String what, String comesBack, DescriptorResource resource, ClaimContext context) {
+      String what, String comesBack, DescriptorResource resource, FileCloner cloner) {
     try {
-      long bytes = context.cloner().dataBytes(Path.of(resource.procPath()));
+      long bytes = cloner.dataBytes(Path.of(resource.procPath()));
       return Claim.carried(
           what
               + " with "

@@ -4,8 +4,8 @@ package dev.vmckpt.host;
 import dev.vmckpt.host.FileState.KernelFile;
 import dev.vmckpt.host.FileState.OpenState;
 import dev.vmckpt.spi.Claim;
-import dev.vmckpt.spi.ClaimContext;
 import dev.vmckpt.spi.DescriptorResource;
+import dev.vmckpt.spi.FileCloner;
 import dev.vmckpt.spi.remote.RemoteFd;
 import java.util.Optional;
 
@@ -17,7 +17,7 @@ final class KernelFiles implements FileKind<KernelFile> {
   }
 
   @Override
-  public Optional<Claim> recognise(DescriptorResource resource, ClaimContext context) {
+  public Optional<Claim> recognise(DescriptorResource resource, FileCloner cloner) {
     String link = resource.link();
     if (!resource.stat().isRegular() && !resource.stat().isDirectory()) {
       return Optional.empty();

@@ -4,8 +4,8 @@ package dev.vmckpt.host;
 import dev.vmckpt.host.FileState.LogFile;
 import dev.vmckpt.host.FileState.OpenState;
 import dev.vmckpt.spi.Claim;
-import dev.vmckpt.spi.ClaimContext;
 import dev.vmckpt.spi.DescriptorResource;
+import dev.vmckpt.spi.FileCloner;
 import dev.vmckpt.spi.error.TargetGoneException;
 import dev.vmckpt.spi.remote.RemoteFd;
 import java.io.IOException;
@@ -24,7 +24,7 @@ final class LogFiles implements FileKind<LogFile> {
   }
 
   @Override
-  public Optional<Claim> recognise(DescriptorResource resource, ClaimContext context) {
+  public Optional<Claim> recognise(DescriptorResource resource, FileCloner cloner) {
     return resource.stat().isRegular() && resource.info().writeOnly()
         ? Optional.of(Claim.carried("file that is only written; goes on where it was"))
         : Optional.empty();

@@ -4,8 +4,8 @@ package dev.vmckpt.host;
 import dev.vmckpt.host.FileState.OpenState;
 import dev.vmckpt.host.FileState.ReadOnlyFile;
 import dev.vmckpt.spi.Claim;
-import dev.vmckpt.spi.ClaimContext;
 import dev.vmckpt.spi.DescriptorResource;
+import dev.vmckpt.spi.FileCloner;
 import dev.vmckpt.spi.FileStat;
 import dev.vmckpt.spi.remote.RemoteFd;
 import java.io.IOException;
@@ -22,7 +22,7 @@ final class ReadOnlyFiles implements FileKind<ReadOnlyFile> {
   }
 
   @Override
-  public Optional<Claim> recognise(DescriptorResource resource, ClaimContext context) {
+  public Optional<Claim> recognise(DescriptorResource resource, FileCloner cloner) {
     return resource.stat().isRegular() && resource.info().readOnly()
         ? Optional.of(Claim.carried("file that is only read; opened again where it stands"))
         : Optional.empty();

@@ -4,8 +4,8 @@ package dev.vmckpt.host;
 import dev.vmckpt.host.FileState.OpenState;
 import dev.vmckpt.host.FileState.UnnamedFile;
 import dev.vmckpt.spi.Claim;
-import dev.vmckpt.spi.ClaimContext;
 import dev.vmckpt.spi.DescriptorResource;
+import dev.vmckpt.spi.FileCloner;
 import dev.vmckpt.spi.ReattachContext;
 import dev.vmckpt.spi.error.FailureException;
 import dev.vmckpt.spi.remote.RemoteFd;
@@ -29,11 +29,11 @@ final class UnnamedFiles implements FileKind<UnnamedFile> {
   }
 
   @Override
-  public Optional<Claim> recognise(DescriptorResource resource, ClaimContext context) {
+  public Optional<Claim> recognise(DescriptorResource resource, FileCloner cloner) {
     if (!resource.stat().isRegular() || FileId.of(resource.stat()).isNamed(resource.link())) {
       return Optional.empty();
     }
-    return Optional.of(KeptContent.claim("file without a name", "without one", resource, context));
+    return Optional.of(KeptContent.claim("file without a name", "without one", resource, cloner));
   }
 
   @Override
