@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 
 /** A program at the other end of a connection, spoken with by its standard input and output. */
@@ -52,6 +53,23 @@ final class Peer implements AutoCloseable {
                 + socket);
     daemon.awaitSocket(socket);
     return daemon;
+  }
+
+  /** A swtpm with an empty state, which listens at a path. */
+  static Peer swtpm(Path folder, Path socket, String... options) throws IOException {
+    List<String> command =
+        new ArrayList<>(
+            List.of(
+                "swtpm",
+                "socket",
+                "--tpmstate",
+                "dir=" + Files.createTempDirectory(folder, "state"),
+                "--ctrl",
+                "type=unixio,path=" + socket));
+    command.addAll(List.of(options));
+    Peer swtpm = new Peer(folder, command);
+    swtpm.awaitSocket(socket);
+    return swtpm;
   }
 
   /** Waits until the file of its socket is there. */

@@ -6,18 +6,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.vmckpt.images.Detached;
 import dev.vmckpt.qemu.Vmckpt.Run;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Random;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.Execution;
@@ -29,21 +26,25 @@ import org.junit.jupiter.api.parallel.ExecutionMode;
  */
 @Execution(ExecutionMode.CONCURRENT)
 class TpmTest {
+  /** What the guest says whenever it has used its TPM. */
+  static final Pattern WORK = Pattern.compile("tpm \\d");
+
   private static final Pattern CONTROL = Pattern.compile("(fd:\\d+) control channel");
 
   @TempDir Path folder = Path.of("/nonexistent");
   private Vmckpt vmckpt = new Vmckpt(folder);
-  private int words;
+  private GuestConsole console = new GuestConsole(folder);
 
   @BeforeEach
   void here() {
     vmckpt = new Vmckpt(folder);
+    console = new GuestConsole(folder.resolve("serial"));
   }
 
   @Test
   void isFoundAgainInAnotherSwtpm() throws Exception {
-    try (Peer first = swtpm(socket(), "--tpm2");
-        Machine machine = boot()) {
+    try (Peer first = Peer.swtpm(folder, socket(folder), "--tpm2");
+        Machine machine = boot(vmckpt, folder)) {
       awaitWork(5);
       vmckpt.ok("snapshot", "" + machine.pid(), "--name", "base");
       // The original and its TPM go on together.
@@ -65,13 +66,13 @@ class TpmTest {
             .contains("does not answer as swtpm does");
       }
       Files.deleteIfExists(other);
-      try (Peer older = swtpm(other)) {
+      try (Peer older = Peer.swtpm(folder, other)) {
         assertThat(vmckpt.fails(3, "restore", "base", "--reattach", channel + "=" + other).err())
             .contains("is a TPM 1.2, and the saved one was a TPM 2.0");
         assertThat(older.alive()).isTrue();
       }
       Files.deleteIfExists(other);
-      try (Peer second = swtpm(other, "--tpm2")) {
+      try (Peer second = Peer.swtpm(folder, other, "--tpm2")) {
         machine.restore("base", "--reattach", channel + "=" + other);
         awaitWork(10);
         // It serves one machine.
@@ -80,7 +81,7 @@ class TpmTest {
         awaitWork(3);
         // Beside it, in a pid namespace: with its end nobody holds its swtpm any more.
         Path third = folder.resolve("third");
-        try (Peer clones = swtpm(third, "--tpm2")) {
+        try (Peer clones = Peer.swtpm(folder, third, "--tpm2")) {
           String there = channel + "=" + third;
           Run taken = vmckpt.fails(3, "restore", "base", "--reattach", there);
           String monitor = Machine.movable(taken) + "=" + folder.resolve("clone.qmp");
@@ -104,8 +105,8 @@ class TpmTest {
 
   @Test
   void isSavedInTheMiddleOfItsWorkWithoutAMonitor() throws Exception {
-    try (Peer swtpm = swtpm(socket(), "--tpm2", "--flags", "not-need-init");
-        Machine machine = boot()) {
+    try (Peer swtpm = Peer.swtpm(folder, socket(folder), "--tpm2", "--flags", "not-need-init");
+        Machine machine = boot(vmckpt, folder)) {
       awaitWork(3);
       Peer.run("kill", "-STOP", "" + swtpm.pid());
       try {
@@ -124,27 +125,6 @@ class TpmTest {
     }
   }
 
-  @Test
-  @Tag("long")
-  void isNotHarmedByASnapshotThatDies() throws Exception {
-    long seed = Long.getLong("vmckpt.seed", System.nanoTime() & 0xffffff);
-    System.out.println("seed " + seed);
-    Random random = new Random(seed);
-    try (Peer swtpm = swtpm(socket(), "--tpm2");
-        Machine machine = boot()) {
-      awaitWork(3);
-      for (int i = 0; i < 20; i++) {
-        vmckpt.killedAfter(1500 + random.nextInt(1500), "snapshot", "" + machine.pid());
-        Health.awaitUntouched(machine.pid());
-        awaitWork(3);
-      }
-      assertThat(swtpm.alive()).isTrue();
-      machine.saveAndKill("after");
-      machine.restore("after");
-      awaitWork(3);
-    }
-  }
-
   private String control(Machine machine) throws Exception {
     Matcher found =
         Pattern.compile("(fd:\\d+) +carried +tpm .*control channel")
@@ -153,35 +133,20 @@ class TpmTest {
     return found.group(1);
   }
 
-  private Path socket() {
+  /** Where the swtpm of a machine listens. */
+  static Path socket(Path folder) {
     return folder.resolve("swtpm");
   }
 
-  /** One with an empty state, which listens at a path. */
-  private Peer swtpm(Path socket, String... options) throws Exception {
-    List<String> command =
-        new ArrayList<>(
-            List.of(
-                "swtpm",
-                "socket",
-                "--tpmstate",
-                "dir=" + Files.createTempDirectory(folder, "state"),
-                "--ctrl",
-                "type=unixio,path=" + socket));
-    command.addAll(List.of(options));
-    Peer swtpm = new Peer(folder, command);
-    swtpm.awaitSocket(socket);
-    return swtpm;
-  }
-
-  private Machine boot() {
-    List<String> options = new ArrayList<>(Machine.linux(serial(), "vmckpt.tpm=1"));
+  /** A machine that uses its TPM. */
+  static Machine boot(Vmckpt vmckpt, Path folder) {
+    List<String> options = new ArrayList<>(Machine.linux(folder.resolve("serial"), "vmckpt.tpm=1"));
     options.addAll(
         List.of(
             "-netdev",
             "user,id=n",
             "-chardev",
-            "socket,id=swtpm,path=" + socket(),
+            "socket,id=swtpm,path=" + socket(folder),
             "-tpmdev",
             "emulator,id=tpm,chardev=swtpm",
             "-device",
@@ -189,25 +154,9 @@ class TpmTest {
     return Machine.boot(vmckpt, folder, options.toArray(new String[0]));
   }
 
-  private Path serial() {
-    return folder.resolve("serial");
-  }
-
   /** Waits until the guest has used its TPM so many times more, and never found it wrong. */
   private void awaitWork(int times) {
-    words = count();
-    Health.await("the guest's use of its TPM", () -> count() >= words + times);
-  }
-
-  private int count() {
-    try {
-      String said =
-          Files.exists(serial()) ? Files.readString(serial(), StandardCharsets.ISO_8859_1) : "";
-      assertThat(said).doesNotContain("error:");
-      return said.split("tpm \\d", -1).length - 1;
-    } catch (IOException e) {
-      throw new AssertionError(e);
-    }
+    console.awaitMore(WORK, times);
   }
 
   /** All of the TPM in a store. */

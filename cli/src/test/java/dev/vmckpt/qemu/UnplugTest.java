@@ -9,7 +9,6 @@ import dev.vmckpt.qmp.Qmp;
 import dev.vmckpt.qmp.QmpEvent;
 import java.io.IOException;
 import java.io.RandomAccessFile;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -34,12 +33,12 @@ class UnplugTest {
   @TempDir Path folder = Path.of("/nonexistent");
   private Vmckpt vmckpt = new Vmckpt(folder);
   private Machine machine = Machine.none(vmckpt);
-  private Guest guest = new Guest(Path.of("/nonexistent"));
+  private GuestConsole guest = new GuestConsole(Path.of("/nonexistent"));
 
   @BeforeEach
   void here() {
     vmckpt = new Vmckpt(folder);
-    guest = new Guest(folder.resolve("serial"));
+    guest = new GuestConsole(folder.resolve("serial"));
   }
 
   @AfterEach
@@ -290,50 +289,5 @@ class UnplugTest {
 
   private static List<String> marks(Qmp qmp) {
     return CleanInstantTest.marks(qmp);
-  }
-
-  /** What the guest says on its console, from a place on. */
-  private static final class Guest {
-    private final Path serial;
-    private int from;
-
-    Guest(Path serial) {
-      this.serial = serial;
-    }
-
-    /** What was said until now is passed over. */
-    void mark() throws IOException {
-      from = text().length();
-    }
-
-    /** Waits for a line behind the one that was heard last. */
-    void hear(String line) {
-      Health.await(
-          line,
-          () -> {
-            String text = text();
-            int at = text.indexOf(line + "\r\n", from);
-            if (at >= 0) {
-              from = at + line.length();
-            }
-            return at >= 0;
-          });
-    }
-
-    /** Waits until this is the last it said of its devices. */
-    void awaitLast(String line) {
-      Health.await(
-          line,
-          () -> {
-            String text = text();
-            return text.startsWith(line + "\r\n", text.lastIndexOf("devices:"));
-          });
-    }
-
-    private String text() throws IOException {
-      return Files.exists(serial)
-          ? new String(Files.readAllBytes(serial), StandardCharsets.ISO_8859_1)
-          : "";
-    }
   }
 }

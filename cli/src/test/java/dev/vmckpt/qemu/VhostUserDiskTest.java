@@ -7,17 +7,14 @@ import dev.vmckpt.qemu.Vmckpt.Run;
 import dev.vmckpt.qmp.Qmp;
 import java.io.IOException;
 import java.io.RandomAccessFile;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Random;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -26,27 +23,30 @@ import org.junit.jupiter.api.io.TempDir;
  * its life long each must be what it wrote.
  */
 class VhostUserDiskTest {
+  /** What the guest says whenever it has written files. */
+  static final Pattern WORK = Pattern.compile("files \\d");
+
   private static final Pattern CONNECTION = Pattern.compile("(fd:\\d+) backend of a disk");
   private static final long DISK_BYTES = 64 << 20;
 
   @TempDir Path folder = Path.of("/nonexistent");
   private Vmckpt vmckpt = new Vmckpt(folder);
+  private GuestConsole console = new GuestConsole(folder);
 
   @BeforeEach
   void here() {
     vmckpt = new Vmckpt(folder);
+    console = new GuestConsole(folder.resolve("serial"));
   }
 
   @Test
   void isServedByAnotherBackend() throws Exception {
-    Path disk = folder.resolve("disk");
+    Path disk = disk(folder);
     Path then = folder.resolve("then");
     Path socket = folder.resolve("backend");
     Path elsewhere = folder.resolve("elsewhere");
-    size(disk, DISK_BYTES);
-    Peer.run("mkfs.ext4", "-q", "-F", disk.toString());
-    try (Peer first = backend(disk, socket);
-        Machine machine = boot(socket)) {
+    try (Peer first = Peer.servingDisk(folder, disk, socket);
+        Machine machine = boot(vmckpt, folder, socket)) {
       awaitFiles(1);
       assertThat(vmckpt.ok("snapshot", "" + machine.pid(), "--name", "running").err())
           .contains("is not in the snapshot");
@@ -61,7 +61,7 @@ class VhostUserDiskTest {
       first.awaitEnd();
 
       String connection = refusals(elsewhere);
-      try (Peer second = backend(then, elsewhere)) {
+      try (Peer second = Peer.servingDisk(folder, then, elsewhere)) {
         machine.restore("base", "--reattach", connection + "=" + elsewhere);
         say(machine, "cont");
         awaitFiles(3);
@@ -73,30 +73,6 @@ class VhostUserDiskTest {
         awaitFiles(3);
         assertThat(second.alive()).isTrue();
       }
-    }
-  }
-
-  @Test
-  @Tag("long")
-  void isNotHarmedByASnapshotThatDies() throws Exception {
-    long seed = Long.getLong("vmckpt.seed", System.nanoTime() & 0xffffff);
-    System.out.println("seed " + seed);
-    Random random = new Random(seed);
-    Path disk = folder.resolve("disk");
-    Path socket = folder.resolve("backend");
-    size(disk, DISK_BYTES);
-    Peer.run("mkfs.ext4", "-q", "-F", disk.toString());
-    try (Peer backend = backend(disk, socket);
-        Machine machine = boot(socket)) {
-      awaitFiles(1);
-      for (int i = 0; i < 20; i++) {
-        vmckpt.killedAfter(1500 + random.nextInt(2000), "snapshot", "" + machine.pid());
-        Health.awaitUntouched(machine.pid());
-        awaitFiles(1);
-      }
-      assertThat(backend.alive()).isTrue();
-      vmckpt.ok("snapshot", "" + machine.pid(), "--name", "after");
-      awaitFiles(1);
     }
   }
 
@@ -116,7 +92,7 @@ class VhostUserDiskTest {
     String there = matcher.group(1) + "=" + elsewhere;
     Path small = folder.resolve("small");
     size(small, DISK_BYTES / 2);
-    try (Peer other = backend(small, elsewhere)) {
+    try (Peer other = Peer.servingDisk(folder, small, elsewhere)) {
       assertThat(vmckpt.fails(3, "restore", "base", "--reattach", there).err())
           .contains("another size or kind");
       assertThat(other.alive()).isTrue();
@@ -131,18 +107,23 @@ class VhostUserDiskTest {
     return matcher.group(1);
   }
 
+  /** Makes a disk with an empty file system. */
+  static Path disk(Path folder) throws Exception {
+    Path disk = folder.resolve("disk");
+    size(disk, DISK_BYTES);
+    Peer.run("mkfs.ext4", "-q", "-F", disk.toString());
+    return disk;
+  }
+
   private static void size(Path file, long bytes) throws IOException {
     try (RandomAccessFile made = new RandomAccessFile(file.toFile(), "rw")) {
       made.setLength(bytes);
     }
   }
 
-  private Peer backend(Path disk, Path socket) throws IOException {
-    return Peer.servingDisk(folder, disk, socket);
-  }
-
-  private Machine boot(Path socket) {
-    List<String> options = new ArrayList<>(Machine.linux(serial(), "vmckpt.fs=1"));
+  /** A machine that writes to the disk of a backend. */
+  static Machine boot(Vmckpt vmckpt, Path folder, Path socket) {
+    List<String> options = new ArrayList<>(Machine.linux(folder.resolve("serial"), "vmckpt.fs=1"));
     options.addAll(
         List.of(
             "-netdev",
@@ -158,24 +139,8 @@ class VhostUserDiskTest {
     return Machine.boot(vmckpt, folder, options.toArray(new String[0]));
   }
 
-  private Path serial() {
-    return folder.resolve("serial");
-  }
-
   /** Waits until the guest has written so many times twenty files more, without an error. */
   private void awaitFiles(int times) {
-    int before = count();
-    Health.await("files of the guest", () -> count() >= before + times);
-  }
-
-  private int count() {
-    try {
-      String said =
-          Files.exists(serial()) ? Files.readString(serial(), StandardCharsets.ISO_8859_1) : "";
-      assertThat(said).doesNotContain("error:", "I/O error");
-      return said.split("files \\d", -1).length - 1;
-    } catch (IOException e) {
-      throw new AssertionError(e);
-    }
+    console.awaitMore(WORK, times);
   }
 }

@@ -143,14 +143,6 @@ final class Vmckpt {
     return store;
   }
 
-  /** Starts it, and kills it after a while unless it has ended by then. */
-  void killedAfter(long millis, String... arguments) throws Exception {
-    Process dying = start(folder.resolve("dying.out"), folder.resolve("dying.err"), arguments);
-    if (!dying.waitFor(millis, TimeUnit.MILLISECONDS)) {
-      dying.destroyForcibly().waitFor();
-    }
-  }
-
   /** Starts it; it is killed by {@code destroyForcibly}. */
   Process start(Path out, Path err, String... arguments) throws IOException {
     List<String> command =
