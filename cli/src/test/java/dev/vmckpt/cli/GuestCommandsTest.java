@@ -6,13 +6,9 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.vmckpt.guest.SampleGuest;
 import dev.vmckpt.kit.Commands;
-import dev.vmckpt.spi.json.JsonTree;
-import dev.vmckpt.spi.json.RecordJson;
 import dev.vmckpt.store.Samples;
 import dev.vmckpt.store.Stored;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.PrintStream;
 import java.io.RandomAccessFile;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -26,46 +22,20 @@ import java.util.Objects;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** What is shown and written of a guest is what the snapshot holds; gdb and readelf say so too. */
-class GuestCommandsTest {
+class GuestCommandsTest extends InProcess {
   private static final int PAGE = 4096;
   private static final int LOAD = 1;
 
-  @TempDir Path temporary = Path.of("/nonexistent");
   private final long seed = System.nanoTime();
   private final SampleGuest guest = new SampleGuest(seed);
   private Path core = Path.of("/nonexistent");
-  private String out = "";
-  private String err = "";
 
   @BeforeEach
   void save() throws IOException {
     core = temporary.resolve("guest.core");
     guest.save(Samples.store(temporary.resolve("store")), "vm", temporary.resolve("bios.bin"));
-  }
-
-  private int run(String... args) {
-    ByteArrayOutputStream outBytes = new ByteArrayOutputStream();
-    ByteArrayOutputStream errBytes = new ByteArrayOutputStream();
-    Session session =
-        new Session(
-            new PrintStream(outBytes, true, StandardCharsets.UTF_8),
-            new PrintStream(errBytes, true, StandardCharsets.UTF_8),
-            Map.of("VMCKPT_STORE", temporary.resolve("store").toString()),
-            false,
-            false);
-    int code = Main.run(args, session);
-    out = outBytes.toString(StandardCharsets.UTF_8);
-    err = errBytes.toString(StandardCharsets.UTF_8);
-    return code;
-  }
-
-  private Map<?, ?> object() {
-    byte[] bytes = out.getBytes(StandardCharsets.UTF_8);
-    Object value = RecordJson.read(bytes, 0, bytes.length, JsonTree.class, "output").value();
-    return (Map<?, ?>) Objects.requireNonNull(value);
   }
 
   @Test

@@ -3,56 +3,19 @@ package dev.vmckpt.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.vmckpt.spi.json.JsonTree;
-import dev.vmckpt.spi.json.RecordJson;
 import dev.vmckpt.store.Samples;
 import dev.vmckpt.store.Stored;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-class MainTest {
-  @TempDir Path temporary = Path.of("/nonexistent");
-  private final Map<String, String> environment = new HashMap<>();
-  private boolean terminal;
-  private String out = "";
-  private String err = "";
-
-  private int run(String... args) {
-    ByteArrayOutputStream outBytes = new ByteArrayOutputStream();
-    ByteArrayOutputStream errBytes = new ByteArrayOutputStream();
-    environment.putIfAbsent("VMCKPT_STORE", temporary.resolve("store").toString());
-    Session session =
-        new Session(
-            new PrintStream(outBytes, true, StandardCharsets.UTF_8),
-            new PrintStream(errBytes, true, StandardCharsets.UTF_8),
-            environment,
-            terminal,
-            terminal);
-    int code = Main.run(args, session);
-    out = outBytes.toString(StandardCharsets.UTF_8);
-    err = errBytes.toString(StandardCharsets.UTF_8);
-    return code;
-  }
-
-  /** Standard output as the one JSON object it must be. */
-  private Map<?, ?> object() {
-    byte[] bytes = out.getBytes(StandardCharsets.UTF_8);
-    Object value = RecordJson.read(bytes, 0, bytes.length, JsonTree.class, "output").value();
-    return (Map<?, ?>) Objects.requireNonNull(value);
-  }
-
+class MainTest extends InProcess {
   private List<?> list(String field) {
     return (List<?>) Objects.requireNonNull(object().get(field));
   }

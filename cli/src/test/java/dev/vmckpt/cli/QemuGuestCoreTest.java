@@ -6,9 +6,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.vmckpt.images.Detached;
 import dev.vmckpt.qmp.Qmp;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.PrintStream;
 import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -20,22 +18,17 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /**
  * A real guest of QEMU with KVM, stopped by its monitor: the core that a snapshot of its process
  * gives is, byte for byte, what QEMU itself writes of its memory and its processors.
  */
-class QemuGuestCoreTest {
+class QemuGuestCoreTest extends InProcess {
   private static final int PT_LOAD = 1;
   private static final int PT_NOTE = 4;
   private static final int CHUNK = 1 << 20;
   private static final Duration PATIENCE = Duration.ofSeconds(60);
-
-  @TempDir Path temporary = Path.of("/nonexistent");
-  private String err = "";
 
   @Test
   void theCoreOfASnapshotIsWhatQemuDumpsItself() throws Exception {
@@ -107,21 +100,6 @@ class QemuGuestCoreTest {
             "none",
             "-qmp",
             "unix:" + monitor + ",server=on,wait=off"));
-  }
-
-  private int run(String... args) {
-    ByteArrayOutputStream out = new ByteArrayOutputStream();
-    ByteArrayOutputStream errBytes = new ByteArrayOutputStream();
-    Session session =
-        new Session(
-            new PrintStream(out, true, StandardCharsets.UTF_8),
-            new PrintStream(errBytes, true, StandardCharsets.UTF_8),
-            Map.of("VMCKPT_STORE", temporary.resolve("store").toString()),
-            false,
-            false);
-    int code = Main.run(args, session);
-    err = errBytes.toString(StandardCharsets.UTF_8);
-    return code;
   }
 
   /** Where a range of guest-physical memory lies in a core. */

@@ -6,11 +6,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.vmckpt.images.Detached;
 import dev.vmckpt.images.LogFile;
 import dev.vmckpt.images.Target;
-import dev.vmckpt.spi.json.JsonTree;
-import dev.vmckpt.spi.json.RecordJson;
-import java.io.ByteArrayOutputStream;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -19,13 +14,10 @@ import java.util.Map;
 import java.util.Objects;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** The commands of a user, on a process that runs: what they print and what they end with. */
-class RoundTripTest {
-  @TempDir Path folder = Path.of("/nonexistent");
+class RoundTripTest extends InProcess {
   private final List<Integer> started = new ArrayList<>();
-  private String err = "";
 
   @AfterEach
   void end() {
@@ -36,23 +28,11 @@ class RoundTripTest {
 
   /** The object that a command with {@code --json} prints; null if it prints none. */
   private Map<?, ?> run(int code, String... args) {
-    ByteArrayOutputStream out = new ByteArrayOutputStream();
-    ByteArrayOutputStream said = new ByteArrayOutputStream();
     List<String> all = new ArrayList<>(List.of(args));
     all.add("--json");
-    Session session =
-        new Session(
-            new PrintStream(out, true, StandardCharsets.UTF_8),
-            new PrintStream(said, true, StandardCharsets.UTF_8),
-            Map.of("VMCKPT_STORE", folder.resolve("store").toString()),
-            false,
-            false);
-    int ended = Main.run(all.toArray(new String[0]), session);
-    err = said.toString(StandardCharsets.UTF_8);
+    int ended = run(all.toArray(new String[0]));
     assertThat(ended).as(all + ": " + out + err).isEqualTo(code);
-    byte[] bytes = out.toByteArray();
-    Object tree = RecordJson.read(bytes, 0, bytes.length, JsonTree.class, "output").value();
-    return (Map<?, ?>) Objects.requireNonNull(tree);
+    return object();
   }
 
   private static int number(Map<?, ?> object, String field) {
@@ -61,7 +41,7 @@ class RoundTripTest {
 
   @Test
   void aProcessIsSavedKilledAndBroughtBackByName() {
-    try (Target target = Target.start(folder, "timers")) {
+    try (Target target = Target.start(temporary, "timers")) {
       started.add(target.pid());
       String pid = Integer.toString(target.pid());
       Map<?, ?> saved = run(0, "snapshot", pid, "--name", "web");
@@ -89,8 +69,9 @@ class RoundTripTest {
 
   @Test
   void everyFailureHasItsCode() throws Exception {
-    Path watched = Files.writeString(folder.resolve("watched"), "");
-    int tail = Detached.start(folder.resolve("words"), List.of("tail", "-f", watched.toString()));
+    Path watched = Files.writeString(temporary.resolve("watched"), "");
+    int tail =
+        Detached.start(temporary.resolve("words"), List.of("tail", "-f", watched.toString()));
     started.add(tail);
     while (run(0, "inspect", Integer.toString(tail)).toString().indexOf("inotify") < 0) {
       Thread.sleep(5);
@@ -107,6 +88,6 @@ class RoundTripTest {
     run(2, "snapshot", "1", "--capture", "somehow");
     run(2, "snapshot", "2");
     assertThat(err).doesNotContain("\tat ");
-    assertThat(new LogFile(folder.resolve("words")).lines()).isEmpty();
+    assertThat(new LogFile(temporary.resolve("words")).lines()).isEmpty();
   }
 }

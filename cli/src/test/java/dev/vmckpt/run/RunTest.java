@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.locks.LockSupport;
@@ -22,6 +23,12 @@ class RunTest {
       "env | grep -av '^_=' | sort; pwd; umask; ulimit -a; grep -E 'Sig(Blk|Ign)|Seccomp|NoNewPrivs|Cap'"
           + " /proc/self/status; cd /proc/$$/fd; for f in *; do echo $f $(readlink $f | sed 's/pipe:.*/pipe/'); done;"
           + " printf '%s|' \"$0\" \"$@\"";
+
+  /**
+   * A command that says all of that, and words that are easily spoilt; behind the end of options.
+   */
+  private static final List<String> LOOKS =
+      List.of("--", "sh", "-c", LOOK, "a b", "", "@x", "--json", "-d", "\u00fc $HOME '\"");
 
   @TempDir Path folder = Path.of("/nonexistent");
 
@@ -58,16 +65,7 @@ class RunTest {
         Recorder.run(
             folder,
             List.of("VMCKPT_CALLER=" + Long.toHexString(ignored()) + " unlimited ,0,1,2 -"),
-            "--",
-            "sh",
-            "-c",
-            LOOK,
-            "a b",
-            "",
-            "@x",
-            "--json",
-            "-d",
-            "\u00fc $HOME '\"");
+            LOOKS.toArray(new String[0]));
     assertThat(run.code()).isZero();
     assertThat(run.out()).isEqualTo(direct(""));
     assertThat(run.err()).isEmpty();
@@ -81,16 +79,7 @@ class RunTest {
         Recorder.run(
             folder,
             List.of("VMCKPT_CALLER=" + Long.toHexString(ignored() | 0x1201) + " 345 ,0,1,2 =POSIX"),
-            "--",
-            "sh",
-            "-c",
-            LOOK,
-            "a b",
-            "",
-            "@x",
-            "--json",
-            "-d",
-            "\u00fc $HOME '\"");
+            LOOKS.toArray(new String[0]));
     assertThat(run.out()).isEqualTo(direct(before));
   }
 
@@ -105,21 +94,10 @@ class RunTest {
   }
 
   private String direct(String before) throws IOException, InterruptedException {
-    ProcessBuilder builder =
-        new ProcessBuilder(
-            "sh",
-            "-c",
-            before + "exec \"$@\"",
-            "sh",
-            "sh",
-            "-c",
-            LOOK,
-            "a b",
-            "",
-            "@x",
-            "--json",
-            "-d",
-            "\u00fc $HOME '\"");
+    // A shell takes the first word behind its script for its own name.
+    List<String> command = new ArrayList<>(List.of("sh", "-c", before + "exec \"$@\""));
+    command.addAll(LOOKS);
+    ProcessBuilder builder = new ProcessBuilder(command);
     builder.environment().remove("JAVA_TOOL_OPTIONS");
     Process process =
         builder
