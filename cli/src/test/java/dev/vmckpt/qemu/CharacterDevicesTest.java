@@ -3,6 +3,7 @@ package dev.vmckpt.qemu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.vmckpt.kit.Commands;
 import dev.vmckpt.qemu.Vmckpt.Run;
 import java.io.IOException;
 import java.net.BindException;
@@ -61,7 +62,8 @@ class CharacterDevicesTest {
   void bootAndSave() throws Exception {
     vmckpt = new Vmckpt(folder);
     port = Machine.freePort();
-    Peer.run("mkfifo", folder.resolve("pipe.in").toString(), folder.resolve("pipe.out").toString());
+    Commands.execute(
+        "mkfifo", folder.resolve("pipe.in").toString(), folder.resolve("pipe.out").toString());
     machine =
         Machine.boot(
             vmckpt,
@@ -85,8 +87,8 @@ class CharacterDevicesTest {
     Matcher matcher = TERMINAL.matcher(machine.words());
     assertThat(matcher.find()).isTrue();
     terminal = matcher.group();
-    Peer.run("stty", "-F", terminal, "rows", "33", "columns", "77");
-    settings = Peer.run("stty", "-a", "-F", terminal);
+    Commands.execute("stty", "-F", terminal, "rows", "33", "columns", "77");
+    settings = Commands.execute("stty", "-a", "-F", terminal);
     Peer at = new Peer(folder, "socat", "-", "OPEN:" + terminal + ",noctty");
     try (SocketChannel unix = Talk.connect(server());
         SocketChannel tcp = Machine.connect(port);
@@ -170,7 +172,7 @@ class CharacterDevicesTest {
     Matcher matcher = Pattern.compile(terminal + ": (.*?)(/dev/pts/\\d+)?[,\\]]").matcher(notes);
     assertThat(matcher.find()).as(notes).isTrue();
     String now = matcher.group(2) == null ? terminal : matcher.group(2);
-    assertThat(Peer.run("stty", "-a", "-F", now)).isEqualTo(settings);
+    assertThat(Commands.execute("stty", "-a", "-F", now)).isEqualTo(settings);
     try (Peer at = new Peer(folder, "socat", "-", "OPEN:" + now + ",noctty")) {
       at.say("info status\n");
       at.hear(ANSWER);
@@ -227,7 +229,7 @@ class CharacterDevicesTest {
     Path place = Files.createDirectory(folder.resolve("stdio"));
     Path in = place.resolve("in");
     Path out = place.resolve("out");
-    Peer.run("mkfifo", in.toString());
+    Commands.execute("mkfifo", in.toString());
     Peer peer =
         new Peer(place, Machine.command(place, List.of(), "-chardev", "stdio,id=io", "-mon", "io"));
     try (peer;

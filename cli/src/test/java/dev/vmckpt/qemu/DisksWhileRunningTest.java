@@ -5,13 +5,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.vmckpt.ckpt.raw.LinuxFileCloner;
 import dev.vmckpt.images.Images;
+import dev.vmckpt.kit.Commands;
 import dev.vmckpt.qemu.Vmckpt.Run;
 import dev.vmckpt.qemu.disks.Backups;
 import dev.vmckpt.qmp.Qmp;
 import dev.vmckpt.spi.DiskKeeper.Kept;
 import dev.vmckpt.spi.FileStat;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -44,7 +44,8 @@ class DisksWhileRunningTest {
     Path base = folder.resolve("base.raw");
     Path disk = folder.resolve("disk.qcow2");
     Files.copy(Images.linuxDisk(), base, StandardCopyOption.REPLACE_EXISTING);
-    run("qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", "" + base, "" + disk);
+    Commands.execute(
+        "qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", "" + base, "" + disk);
     check(disk, "qcow2", "file=" + disk + ",format=qcow2");
   }
 
@@ -88,7 +89,7 @@ class DisksWhileRunningTest {
     assertThat(Files.mismatch(to, then)).isEqualTo(-1);
     assertThat(Files.mismatch(to, disk)).as("it has written").isNotEqualTo(-1);
     if (format.equals("qcow2")) {
-      run("qemu-img", "check", "-q", "-f", "qcow2", "" + to);
+      Commands.execute("qemu-img", "check", "-q", "-f", "qcow2", "" + to);
     }
   }
 
@@ -129,11 +130,5 @@ class DisksWhileRunningTest {
         (Long) stat.getOrDefault("size", 0L),
         (Integer) stat.getOrDefault("nlink", 0),
         0);
-  }
-
-  private static void run(String... command) throws Exception {
-    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-    String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    assertThat(process.waitFor()).as("%s: %s", String.join(" ", command), said).isZero();
   }
 }

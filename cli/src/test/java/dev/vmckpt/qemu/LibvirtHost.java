@@ -3,6 +3,7 @@ package dev.vmckpt.qemu;
 
 import dev.vmckpt.images.Detached;
 import dev.vmckpt.images.Images;
+import dev.vmckpt.kit.Commands;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -71,7 +72,7 @@ final class LibvirtHost implements AutoCloseable {
       enter.add("HOME=" + folder);
       for (String each : List.of("run", "config", "cache", "data")) {
         Path made = Files.createDirectory(folder.resolve(each));
-        Peer.run("chown", "nobody:nogroup", made.toString());
+        Commands.execute("chown", "nobody:nogroup", made.toString());
         enter.add(variable(each) + "=" + made);
       }
       vmckpt = plain;
@@ -147,7 +148,7 @@ final class LibvirtHost implements AutoCloseable {
     }
     command.addAll(List.of("virsh", "-q", "-c", uri()));
     command.addAll(Arrays.asList(words));
-    return Peer.run(command.toArray(new String[0])).strip();
+    return Commands.execute(command.toArray(new String[0])).strip();
   }
 
   /** A file in the folder where the daemon keeps what it needs to know a domain again. */
@@ -163,7 +164,8 @@ final class LibvirtHost implements AutoCloseable {
   /** A folder that QEMU may write to. */
   Path writable(String name) throws Exception {
     Path made = Files.createDirectory(folder.resolve(name));
-    Peer.run("chown", kind == Kind.SYSTEM ? "64055:64055" : "nobody:nogroup", made.toString());
+    Commands.execute(
+        "chown", kind == Kind.SYSTEM ? "64055:64055" : "nobody:nogroup", made.toString());
     return made;
   }
 
@@ -184,7 +186,7 @@ final class LibvirtHost implements AutoCloseable {
     for (Path each : List.of(Images.vmlinuz(), Images.initramfs(), Images.linuxDisk())) {
       Path copy = files.resolve(String.valueOf(each.getFileName()));
       Files.copy(each, copy);
-      Peer.run("chown", "--reference=" + files, copy.toString());
+      Commands.execute("chown", "--reference=" + files, copy.toString());
     }
     return boot(
         name,

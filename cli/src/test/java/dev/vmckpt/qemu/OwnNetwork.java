@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.qemu;
 
+import dev.vmckpt.kit.Commands;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -31,7 +32,7 @@ final class OwnNetwork implements AutoCloseable {
   String run(String... command) throws Exception {
     List<String> all = new ArrayList<>(enter());
     all.addAll(Arrays.asList(command));
-    return Peer.run(all.toArray(new String[0]));
+    return Commands.execute(all.toArray(new String[0]));
   }
 
   /** Waits until an address answers. */

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.qemu;
 
-import java.io.File;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -24,20 +23,6 @@ final class Peer implements AutoCloseable {
 
   Peer(Path folder, String... command) throws IOException {
     this(folder, List.of(command));
-  }
-
-  /** Runs a program to its end, which must be a good one. */
-  static String run(String... command) throws Exception {
-    Process process =
-        new ProcessBuilder(command)
-            .redirectErrorStream(true)
-            .redirectInput(new File("/dev/null"))
-            .start();
-    String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    if (process.waitFor() != 0) {
-      throw new AssertionError(List.of(command) + ": " + said);
-    }
-    return said;
   }
 
   /** A storage daemon that serves a raw disk at a socket, to one vhost-user client. */

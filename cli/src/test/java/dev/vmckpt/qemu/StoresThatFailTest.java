@@ -6,9 +6,8 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.vmckpt.images.Detached;
 import dev.vmckpt.images.Target;
+import dev.vmckpt.kit.Commands;
 import dev.vmckpt.qemu.Vmckpt.Run;
-import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -28,12 +27,12 @@ class StoresThatFailTest {
         Integer.valueOf(0).equals(Files.getAttribute(Path.of("/proc/self"), "unix:uid")),
         "only root may mount a file system to fill");
     disk = Files.createDirectory(folder.resolve("disk"));
-    command("mount", "-t", "tmpfs", "-o", "size=64m,mode=0700", "tmpfs", disk.toString());
+    Commands.execute("mount", "-t", "tmpfs", "-o", "size=64m,mode=0700", "tmpfs", disk.toString());
   }
 
   @AfterEach
   void unmount() throws Exception {
-    command("umount", "-l", disk.toString());
+    Commands.execute("umount", "-l", disk.toString());
   }
 
   @Test
@@ -67,7 +66,7 @@ class StoresThatFailTest {
     Vmckpt vmckpt = new Vmckpt(folder).withStore(disk.resolve("store"));
     try (Target target = Target.start(folder, "eventfd")) {
       vmckpt.ok("snapshot", "" + target.pid(), "--name", "before");
-      command("mount", "-o", "remount,ro", disk.toString());
+      Commands.execute("mount", "-o", "remount,ro", disk.toString());
       Run run = vmckpt.fails(1, "snapshot", "" + target.pid(), "--name", "after");
       assertThat(run.err()).contains("read-only");
       goesOn(target);
@@ -93,7 +92,7 @@ class StoresThatFailTest {
   }
 
   private void resize(int kib) throws Exception {
-    command("mount", "-o", "remount,size=" + kib + "k", disk.toString());
+    Commands.execute("mount", "-o", "remount,size=" + kib + "k", disk.toString());
   }
 
   private List<String> names() {
@@ -105,11 +104,5 @@ class StoresThatFailTest {
     Health.awaitUntouched(target.pid());
     target.awaitPasses(3);
     assertThat(target.errors()).isEmpty();
-  }
-
-  private static void command(String... words) throws IOException, InterruptedException {
-    Process process = new ProcessBuilder(words).redirectErrorStream(true).start();
-    String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    assertThat(process.waitFor()).as("%s: %s", List.of(words), said).isZero();
   }
 }

@@ -4,6 +4,7 @@ package dev.vmckpt.qemu;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.vmckpt.images.Detached;
+import dev.vmckpt.kit.Commands;
 import dev.vmckpt.qemu.Vmckpt.Run;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -51,7 +52,7 @@ class TpmTest {
       Health.awaitUntouched(machine.pid());
       awaitWork(20);
       machine.kill();
-      Peer.run("kill", "-KILL", "" + first.pid());
+      Commands.execute("kill", "-KILL", "" + first.pid());
       first.awaitEnd();
 
       Run nobody = vmckpt.fails(3, "restore", "base");
@@ -108,12 +109,12 @@ class TpmTest {
     try (Peer swtpm = Peer.swtpm(folder, socket(folder), "--tpm2", "--flags", "not-need-init");
         Machine machine = boot(vmckpt, folder)) {
       awaitWork(3);
-      Peer.run("kill", "-STOP", "" + swtpm.pid());
+      Commands.execute("kill", "-STOP", "" + swtpm.pid());
       try {
         assertThat(vmckpt.fails(3, "snapshot", "" + machine.pid()).err())
             .contains("swtpm (process " + swtpm.pid() + ")", "does not run");
       } finally {
-        Peer.run("kill", "-CONT", "" + swtpm.pid());
+        Commands.execute("kill", "-CONT", "" + swtpm.pid());
       }
       awaitWork(3);
       assertThat(vmckpt.fails(3, "snapshot", "" + machine.pid(), "--drop", control(machine)).err())

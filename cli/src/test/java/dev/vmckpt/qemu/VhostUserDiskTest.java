@@ -3,6 +3,7 @@ package dev.vmckpt.qemu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.vmckpt.kit.Commands;
 import dev.vmckpt.qemu.Vmckpt.Run;
 import dev.vmckpt.qmp.Qmp;
 import java.io.IOException;
@@ -57,7 +58,7 @@ class VhostUserDiskTest {
       say(machine, "cont");
       awaitFiles(3);
       machine.kill();
-      Peer.run("kill", "-KILL", "" + first.pid());
+      Commands.execute("kill", "-KILL", "" + first.pid());
       first.awaitEnd();
 
       String connection = refusals(elsewhere);
@@ -111,7 +112,7 @@ class VhostUserDiskTest {
   static Path disk(Path folder) throws Exception {
     Path disk = folder.resolve("disk");
     size(disk, DISK_BYTES);
-    Peer.run("mkfs.ext4", "-q", "-F", disk.toString());
+    Commands.execute("mkfs.ext4", "-q", "-F", disk.toString());
     return disk;
   }
 

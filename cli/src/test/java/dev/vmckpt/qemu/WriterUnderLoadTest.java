@@ -6,8 +6,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.vmckpt.host.TestFileSystem;
 import dev.vmckpt.images.Images;
 import dev.vmckpt.images.LogFile;
+import dev.vmckpt.kit.Commands;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -80,9 +80,10 @@ class WriterUnderLoadTest {
   private static String[] options(Path folder, Path serial) throws Exception {
     Path base = folder.resolve("base.raw");
     Path disk = folder.resolve("disk.qcow2");
-    run("truncate", "-s", "256M", "" + base);
-    run("mkfs.ext4", "-q", "-F", "" + base);
-    run("qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", "" + base, "" + disk);
+    Commands.execute("truncate", "-s", "256M", "" + base);
+    Commands.execute("mkfs.ext4", "-q", "-F", "" + base);
+    Commands.execute(
+        "qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", "" + base, "" + disk);
     return new String[] {
       "-m",
       "96",
@@ -118,30 +119,23 @@ class WriterUnderLoadTest {
     Path mount = Files.createDirectories(folder.resolve("check"));
     // Its lock is let go when the kernel is done with the killed process, which may be a moment
     // later.
-    run("qemu-img", "convert", "-U", "-O", "raw", "" + disk, "" + raw);
+    Commands.execute("qemu-img", "convert", "-U", "-O", "raw", "" + disk, "" + raw);
     // What its journal holds is no error: the guest had mounted it.
-    run("sh", "-c", "e2fsck -p \"$0\" >&2 || [ $? = 1 ]", "" + raw);
-    run("e2fsck", "-fn", "" + raw);
-    run("mount", "-o", "loop,ro", "" + raw, "" + mount);
+    Commands.execute("sh", "-c", "e2fsck -p \"$0\" >&2 || [ $? = 1 ]", "" + raw);
+    Commands.execute("e2fsck", "-fn", "" + raw);
+    Commands.execute("mount", "-o", "loop,ro", "" + raw, "" + mount);
     try (var all = Files.newDirectoryStream(mount, "*.*")) {
       int files = 0;
       for (Path file : all) {
-        String sum = run("sha256sum", "" + file).substring(0, 64);
+        String sum = Commands.execute("sha256sum", "" + file).substring(0, 64);
         assertThat(file.toString()).as(name).endsWith("." + sum);
         files++;
       }
       assertThat(files).as(name).isPositive();
       return files;
     } finally {
-      run("umount", "" + mount);
+      Commands.execute("umount", "" + mount);
       Files.delete(raw);
     }
-  }
-
-  private static String run(String... command) throws Exception {
-    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-    String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    assertThat(process.waitFor()).as("%s: %s", String.join(" ", command), said).isZero();
-    return said;
   }
 }

@@ -6,17 +6,16 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.vmckpt.ckpt.ProgressListener;
+import dev.vmckpt.kit.Commands;
 import dev.vmckpt.spi.error.ExitCode;
 import dev.vmckpt.spi.error.FailureException;
 import dev.vmckpt.spi.error.NotPermittedException;
 import dev.vmckpt.spi.error.VmckptException;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -33,12 +32,12 @@ class StoreFullTest {
         Integer.valueOf(0).equals(Files.getAttribute(Path.of("/proc/self"), "unix:uid")),
         "only root may mount a file system to fill");
     disk = Files.createDirectory(temporary.resolve("disk"));
-    run("mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "tmpfs", disk.toString());
+    Commands.execute("mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "tmpfs", disk.toString());
   }
 
   @AfterEach
   void unmount() throws Exception {
-    run("umount", disk.toString());
+    Commands.execute("umount", disk.toString());
   }
 
   @Test
@@ -80,7 +79,7 @@ class StoreFullTest {
   void aReadOnlyFileSystem() throws Exception {
     Store store = Samples.store(disk.resolve("store"));
     Stored stored = Samples.save(store, "web");
-    run("mount", "-o", "remount,ro", disk.toString());
+    Commands.execute("mount", "-o", "remount,ro", disk.toString());
 
     assertThatExceptionOfType(FailureException.class)
         .isThrownBy(() -> store.begin("other", List.of()))
@@ -109,12 +108,5 @@ class StoreFullTest {
     } catch (IOException e) {
       assertThat(e).hasMessageContaining("No space left");
     }
-  }
-
-  private static void run(String... command) throws IOException, InterruptedException {
-    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
-    assertThat(process.exitValue()).as("%s: %s", List.of(command), output).isZero();
   }
 }
