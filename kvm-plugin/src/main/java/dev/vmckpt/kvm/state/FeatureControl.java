@@ -3,7 +3,6 @@ package dev.vmckpt.kvm.state;
 
 import dev.vmckpt.kvm.api.KvmCap;
 import dev.vmckpt.kvm.api.KvmIoctl;
-import dev.vmckpt.kvm.api.KvmLayout;
 import dev.vmckpt.spi.remote.CallBatch;
 import dev.vmckpt.spi.remote.Nr;
 import dev.vmckpt.spi.remote.RemoteAddress;
@@ -28,12 +27,7 @@ final class FeatureControl implements StateGroup {
 
   @Override
   public Reading read(CallBatch batch, RemoteFd fd, Capabilities capabilities) {
-    RemoteAddress place = batch.place(Msrs.one(INDEX, 0));
-    int index = batch.tryCall(Nr.IOCTL, fd.number(), KvmIoctl.GET_MSRS, place.value());
-    return () ->
-        batch.result(index) != 1
-            ? null
-            : batch.read(place.plus(KvmLayout.MSRS_HEADER + KvmLayout.MSR_DATA), Long.BYTES);
+    return Msrs.readOne(batch, fd, INDEX);
   }
 
   @Override

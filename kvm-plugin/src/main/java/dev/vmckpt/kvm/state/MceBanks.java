@@ -3,7 +3,6 @@ package dev.vmckpt.kvm.state;
 
 import dev.vmckpt.kvm.api.KvmCap;
 import dev.vmckpt.kvm.api.KvmIoctl;
-import dev.vmckpt.kvm.api.KvmLayout;
 import dev.vmckpt.spi.remote.CallBatch;
 import dev.vmckpt.spi.remote.Nr;
 import dev.vmckpt.spi.remote.RemoteAddress;
@@ -29,14 +28,7 @@ final class MceBanks implements StateGroup {
 
   @Override
   public Reading read(CallBatch batch, RemoteFd fd, Capabilities capabilities) {
-    RemoteAddress place = batch.place(Msrs.one(MCG_CAP, 0));
-    int index = batch.tryCall(Nr.IOCTL, fd.number(), KvmIoctl.GET_MSRS, place.value());
-    return () -> {
-      if (batch.result(index) != 1) {
-        return null;
-      }
-      return batch.read(place.plus(KvmLayout.MSRS_HEADER + KvmLayout.MSR_DATA), Long.BYTES);
-    };
+    return Msrs.readOne(batch, fd, MCG_CAP);
   }
 
   @Override

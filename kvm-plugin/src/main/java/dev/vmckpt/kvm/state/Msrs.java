@@ -109,6 +109,16 @@ public final class Msrs implements StateGroup {
         .array();
   }
 
+  /** Adds what reads one register, 8 bytes; nothing if the vcpu does not have it. */
+  static Reading readOne(CallBatch batch, RemoteFd fd, int index) {
+    RemoteAddress place = batch.place(one(index, 0));
+    int call = batch.tryCall(Nr.IOCTL, fd.number(), KvmIoctl.GET_MSRS, place.value());
+    return () ->
+        batch.result(call) != 1
+            ? null
+            : batch.read(place.plus(KvmLayout.MSRS_HEADER + KvmLayout.MSR_DATA), Long.BYTES);
+  }
+
   static int count(byte[] saved) {
     return saved.length < KvmLayout.MSRS_HEADER ? -1 : Calls.view(saved).getInt(0);
   }
