@@ -60,8 +60,7 @@ public final class Inspector {
               refusal.why(),
               refusal.remedy()));
     }
-    String elsewhere = Surroundings.note(plan.pid());
-    if (!elsewhere.isEmpty() && enterable) {
+    if (!plan.elsewhere().isEmpty() && enterable) {
       resources.add(
           new Resource(
               "process",
@@ -69,7 +68,7 @@ public final class Inspector {
               plan.status().name(),
               GENERIC,
               Verdict.CHANGED,
-              elsewhere,
+              plan.elsewhere(),
               null));
     }
     addThreads(plan, resources);

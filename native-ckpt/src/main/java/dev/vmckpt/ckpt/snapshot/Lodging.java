@@ -11,6 +11,7 @@ import dev.vmckpt.ckpt.trace.Gadgets;
 import dev.vmckpt.ckpt.trace.Leftovers;
 import dev.vmckpt.ckpt.trace.Lodger;
 import dev.vmckpt.ckpt.trace.ProcessMemory;
+import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -88,6 +89,22 @@ final class Lodging implements AutoCloseable {
     if (lodger != null) {
       lodger.awaitRunning();
     }
+  }
+
+  /**
+   * Lets it move out, and the target take the exit status of all tasks that we made in it.
+   *
+   * @param newest the plan that was made last of the target
+   * @param ended the numbers of other tasks of ours, as the target sees them
+   */
+  void moveOut(Plan newest, List<Integer> ended) {
+    List<Integer> all = new ArrayList<>(ended);
+    Lodger here = lodger;
+    if (here != null) {
+      here.close();
+      all.add(here.innerPid());
+    }
+    Reaper.reap(newest, all);
   }
 
   /** Lets it move out; the target still has to take its exit status, see {@link Reaper}. */

@@ -12,6 +12,7 @@ import dev.vmckpt.ckpt.trace.Gadgets;
 import dev.vmckpt.spi.Adapter;
 import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.error.Refusal;
+import dev.vmckpt.spi.error.RefusedException;
 import dev.vmckpt.spi.remote.RemoteFd;
 import java.util.ArrayList;
 import java.util.List;
@@ -34,6 +35,7 @@ import org.jspecify.annotations.Nullable;
  * @param gadgets what injections are made of; null if there are none (then it is refused)
  * @param workingDirectory where it stands
  * @param root what it takes for the root of the file system
+ * @param elsewhere what of its surroundings comes back otherwise; empty for nothing
  * @param refusals everything that stands in the way
  */
 record Plan(
@@ -50,6 +52,7 @@ record Plan(
     @Nullable Gadgets gadgets,
     String workingDirectory,
     String root,
+    String elsewhere,
     List<Refusal> refusals)
     implements AutoCloseable {
 
@@ -73,6 +76,48 @@ record Plan(
   /** Seizes all its threads; they run on. */
   Freeze seize() {
     return Freeze.seize(pid, filtered());
+  }
+
+  /**
+   * Says what stands in the way, if anything does.
+   *
+   * @throws RefusedException naming all of it
+   */
+  void refuse() {
+    if (!refusals.isEmpty()) {
+      throw new RefusedException("snapshot of process " + pid, refusals);
+    }
+  }
+
+  /** What an adapter claimed. */
+  List<DescriptorResource> claimedBy(Adapter adapter) {
+    List<DescriptorResource> claimed = new ArrayList<>();
+    for (Owned owned : descriptors) {
+      if (owned.adapter() != null && owned.adapter().name().equals(adapter.name())) {
+        claimed.add(owned.resource());
+      }
+    }
+    return claimed;
+  }
+
+  /** What comes back otherwise, or not at all, although nobody carries it as a descriptor. */
+  List<String> notes() {
+    List<String> notes = new ArrayList<>();
+    for (Child child : children) {
+      if (!child.ours()) {
+        notes.add(
+            "child "
+                + child.pid()
+                + " ("
+                + child.name()
+                + ") has ended and was not waited for: it does not come back, and waiting for it"
+                + " will fail");
+      }
+    }
+    if (!elsewhere.isEmpty()) {
+      notes.add("process " + pid + ": " + elsewhere);
+    }
+    return notes;
   }
 
   /**
@@ -122,6 +167,7 @@ record Plan(
         gadgets,
         workingDirectory,
         root,
+        elsewhere,
         others);
   }
 

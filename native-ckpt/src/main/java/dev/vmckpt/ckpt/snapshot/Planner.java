@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.ckpt.snapshot;
 
+import dev.vmckpt.ckpt.SnapshotRequest;
 import dev.vmckpt.ckpt.memory.AddressSpacePlan;
 import dev.vmckpt.ckpt.memory.AddressSpacePlan.AreaOwner;
 import dev.vmckpt.ckpt.objects.Census;
@@ -54,15 +55,25 @@ final class Planner {
   }
 
   /**
-   * Makes the plan of a process.
+   * Makes the plan of a process whose outside nobody has met yet: its guest is taken for one that
+   * can be brought to rest.
    *
    * @param drops names of descriptors to leave out
-   * @param canRest whether the guest can be brought to rest, as far as is known
    * @throws TargetGoneException if there is no such process
    * @throws NotPermittedException if it may not be looked at
    */
-  Plan plan(int pid, Set<String> drops, boolean canRest) {
-    return plan(pid, drops, canRest, null);
+  Plan plan(int pid, Set<String> drops) {
+    return plan(pid, drops, true, null);
+  }
+
+  /**
+   * Makes the plan of a process whose outside was met.
+   *
+   * @throws TargetGoneException if there is no such process
+   * @throws NotPermittedException if it may not be looked at
+   */
+  Plan plan(SnapshotRequest request, Visits visits) {
+    return plan(request.pid(), request.drops(), visits.canRest(), null);
   }
 
   private Plan plan(int pid, Set<String> drops, boolean canRest, @Nullable Lodger lodger) {
@@ -91,7 +102,8 @@ final class Planner {
             area -> owner(area, context, drops));
     refusals.addAll(memory.refusals());
     refusals.addAll(census.refusals());
-    refusals.addAll(Surroundings.refusals(pid, maps, census.descriptors()));
+    Surroundings surroundings = Surroundings.of(pid, maps, census.descriptors());
+    refusals.addAll(surroundings.refusals());
     List<Owned> descriptors = new ArrayList<>();
     for (DescriptorResource resource : census.descriptors()) {
       Owned owned = own(resource, census, context, drops);
@@ -136,6 +148,7 @@ final class Planner {
           gadgets,
           Files.readSymbolicLink(ProcFs.of(pid, "cwd")).toString(),
           Files.readSymbolicLink(ProcFs.of(pid, "root")).toString(),
+          surroundings.note(),
           List.copyOf(refusals));
     } catch (NoSuchFileException e) {
       throw new TargetGoneException("process " + pid + " went away", e);
@@ -152,8 +165,8 @@ final class Planner {
    *
    * @param lodger a task of ours in it, which is no part of it
    */
-  Plan planBeside(int pid, Set<String> drops, boolean canRest, @Nullable Lodger lodger) {
-    Plan plan = plan(pid, drops, canRest, lodger);
+  Plan planBeside(SnapshotRequest request, Visits visits, @Nullable Lodger lodger) {
+    Plan plan = plan(request.pid(), request.drops(), visits.canRest(), lodger);
     List<Refusal> refusals = new ArrayList<>();
     for (Refusal refusal : plan.refusals()) {
       if (!refusal.why().startsWith(TRACED)) {

@@ -13,7 +13,6 @@ import dev.vmckpt.ckpt.proc.ProcFs;
 import dev.vmckpt.ckpt.proc.ProcStatus;
 import dev.vmckpt.ckpt.proc.ProcTimers;
 import dev.vmckpt.ckpt.snapshot.Plan.Owned;
-import dev.vmckpt.ckpt.snapshot.SnapshotEngine.Detached;
 import dev.vmckpt.ckpt.task.Clocks;
 import dev.vmckpt.ckpt.task.Credentials;
 import dev.vmckpt.ckpt.task.Limits;
@@ -71,12 +70,14 @@ final class Recorder {
   private static final int O_ASYNC = 020000;
   private static final int O_CLOEXEC = 02000000;
 
-  private final Plan plan;
   private final Lodging lodging;
   private final SnapshotRequest request;
   private final FileCloner cloner;
   private final List<String> notes;
   private final Threads threads = new Threads();
+
+  /** Another one when it was made anew. */
+  private Plan plan;
 
   Recorder(
       Plan plan, Lodging lodging, SnapshotRequest request, FileCloner cloner, List<String> notes) {
@@ -87,23 +88,23 @@ final class Recorder {
     this.notes = notes;
   }
 
+  /** What it goes by. */
+  Plan plan() {
+    return plan;
+  }
+
+  /** Goes by another plan of the same target from now on. */
+  void follow(Plan other) {
+    plan = other;
+  }
+
   /**
    * Lets adapters bring threads to a better place. All threads are stopped, and stay so.
    *
    * @param outdated whether the plan will not be compared with the target, but made anew
    */
-  void settle(Freeze freeze, List<Detached> detached, boolean outdated) {
-    Settling context = new Settling(freeze, detached, outdated);
-    for (int i = 0; i < detached.size(); i++) {
-      detached.get(i).detachment().settle(context);
-    }
-  }
-
-  /** Lets adapters begin what goes on by itself. */
-  static void begin(List<Detached> detached) {
-    for (int i = 0; i < detached.size(); i++) {
-      detached.get(i).detachment().begin();
-    }
+  void settle(Freeze freeze, Detachments detachments, boolean outdated) {
+    detachments.settle(new Settling(freeze, detachments.guestRests(), outdated));
   }
 
   private final class Settling implements SettleContext {
@@ -111,9 +112,9 @@ final class Recorder {
     private final boolean outdated;
     private final boolean guestRests;
 
-    Settling(Freeze freeze, List<Detached> detached, boolean outdated) {
+    Settling(Freeze freeze, boolean guestRests, boolean outdated) {
       this.freeze = freeze;
-      guestRests = detached.stream().anyMatch(one -> one.detachment().guestRests());
+      this.guestRests = guestRests;
       this.outdated = outdated;
     }
 
@@ -144,12 +145,11 @@ final class Recorder {
   }
 
   /**
-   * Compares the frozen target with the plan.
+   * Compares the frozen target with the plan, and leaves out what was closed since.
    *
-   * @return the plan, without what was closed since
    * @throws PlanOutdatedException if it changed in any other way
    */
-  Plan checkPlan() {
+  void checkPlan() {
     if (!Maps.of(plan.pid(), lodging.tryLodger()).equals(plan.maps())) {
       throw new PlanOutdatedException("its memory map changed");
     }
@@ -157,7 +157,7 @@ final class Recorder {
     if (closed == null) {
       throw new PlanOutdatedException("its descriptors changed");
     }
-    return plan.without(closed);
+    plan = plan.without(closed);
   }
 
   /**
@@ -181,7 +181,7 @@ final class Recorder {
   }
 
   /** Reads everything. All threads are stopped; they stay so. */
-  Recording record(Freeze freeze, List<Detached> detached, PagesWriter writer) {
+  Recording record(Freeze freeze, Detachments detachments, PagesWriter writer) {
     int pid = plan.pid();
     Gadgets gadgets = plan.gadgets();
     if (gadgets == null) {
@@ -213,7 +213,7 @@ final class Recorder {
         LayoutImage layout = Layout.capture(leader, plan.stat());
         images.add(0, threads.capture(pid, first, leader, innerTid(first.number())));
         Map<RemoteFd, Recorded> connections = new HashMap<>();
-        long copied = recordAdapters(leader, detached, connections);
+        long copied = detachments.record(new InPause(leader), connections);
         List<OpenFileImage> files = recordFiles(leader, connections);
         writer.copyShared(pid, plan.memory(), memory);
         byte[] vdso = vdso(memory);
@@ -284,23 +284,6 @@ final class Recorder {
       }
     }
     return new byte[0];
-  }
-
-  private long recordAdapters(
-      BorrowedThread leader, List<Detached> detached, Map<RemoteFd, Recorded> into) {
-    long copied = 0;
-    InPause context = new InPause(leader);
-    for (int i = 0; i < detached.size(); i++) {
-      Detached one = detached.get(i);
-      List<Recorded> recorded = one.detachment().record(context);
-      for (int j = 0; j < recorded.size(); j++) {
-        Recorded record = recorded.get(j);
-        copied += record.copiedInPauseBytes();
-        // By number: what was claimed before a plan was made anew in the pause is another object.
-        into.put(record.fd(), record);
-      }
-    }
-    return copied;
   }
 
   private List<OpenFileImage> recordFiles(

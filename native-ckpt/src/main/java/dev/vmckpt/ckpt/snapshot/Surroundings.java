@@ -18,26 +18,33 @@ import java.util.Set;
  * by path or address again at a restore must mean the same then, so both have to be in the same
  * ones, or the same for all that it has open ({@link MountView}); of pid and time namespaces a
  * restore makes new ones.
+ *
+ * @param refusals the namespaces that differ from ours, and threads that stand elsewhere than their
+ *     process
+ * @param note what of them comes back otherwise; empty for nothing
  */
-final class Surroundings {
+record Surroundings(List<Refusal> refusals, String note) {
   private static final String MOUNT = "mnt";
+  private static final String SAME_FILES =
+      "it runs in a mount namespace of its own, where all that it has open is the same file as"
+          + " here; comes back in vmckpt's";
   private static final List<String> SHARED = List.of(MOUNT, "net", "ipc", "uts", "user");
 
-  private Surroundings() {}
-
   /**
-   * The namespaces that differ from ours, and threads that stand elsewhere than their process.
+   * Those of a process.
    *
    * @param maps the text of its maps
    */
-  static List<Refusal> refusals(int pid, String maps, List<DescriptorResource> descriptors) {
+  static Surroundings of(int pid, String maps, List<DescriptorResource> descriptors) {
     List<Refusal> refusals = new ArrayList<>();
+    String note = "";
     for (String kind : SHARED) {
       Set<String> others = Set.of();
       boolean elsewhere = isElsewhere(pid, kind);
       if (elsewhere && kind.equals(MOUNT)) {
         others = MountView.differences(pid, maps, descriptors, link(ProcFs.of(pid, "cwd")));
         elsewhere = !others.isEmpty();
+        note = elsewhere ? "" : SAME_FILES;
       }
       if (elsewhere) {
         refusals.add(
@@ -76,15 +83,7 @@ final class Surroundings {
         }
       }
     }
-    return refusals;
-  }
-
-  /** What of them comes back otherwise; empty for nothing. */
-  static String note(int pid) {
-    return isElsewhere(pid, MOUNT)
-        ? "it runs in a mount namespace of its own, where all that it has open is the same file as"
-            + " here; comes back in vmckpt's"
-        : "";
+    return new Surroundings(List.copyOf(refusals), note);
   }
 
   private static boolean isElsewhere(int pid, String kind) {

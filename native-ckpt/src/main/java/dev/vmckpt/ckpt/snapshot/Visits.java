@@ -23,6 +23,7 @@ import org.jspecify.annotations.Nullable;
 final class Visits implements AutoCloseable {
   private final List<Visit> open = new ArrayList<>();
   private final List<String> notes = new ArrayList<>();
+  private boolean canRest;
 
   private Visits() {}
 
@@ -31,13 +32,18 @@ final class Visits implements AutoCloseable {
     Visits visits = new Visits();
     try {
       for (Adapter adapter : adapters.ordered()) {
-        adapter.visit(visits.new Context(request, cloner)).ifPresent(visits.open::add);
+        adapter.visit(visits.new Context(request, cloner)).ifPresent(visits::add);
       }
       return visits;
     } catch (RuntimeException e) {
       visits.close(e);
       throw e;
     }
+  }
+
+  private void add(Visit visit) {
+    open.add(visit);
+    canRest |= visit.canRest();
   }
 
   List<DiskKeeper> keepers() {
@@ -58,12 +64,7 @@ final class Visits implements AutoCloseable {
 
   /** Whether one of them can bring the guest to rest. */
   boolean canRest() {
-    for (Visit visit : open) {
-      if (visit.canRest()) {
-        return true;
-      }
-    }
-    return false;
+    return canRest;
   }
 
   /** What the user is told of them; nothing is added later. */
@@ -85,22 +86,8 @@ final class Visits implements AutoCloseable {
 
   /** Closes all, last first; what goes wrong is added to an earlier failure, or thrown. */
   private void close(@Nullable RuntimeException earlier) {
-    RuntimeException failure = earlier;
-    for (int i = open.size() - 1; i >= 0; i--) {
-      try {
-        open.get(i).close();
-      } catch (RuntimeException e) {
-        if (failure == null) {
-          failure = e;
-        } else {
-          failure.addSuppressed(e);
-        }
-      }
-    }
+    Undoing.lastFirst(open, Visit::close, earlier);
     open.clear();
-    if (earlier == null && failure != null) {
-      throw failure;
-    }
   }
 
   private final class Context implements VisitContext {
