@@ -12,6 +12,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -83,9 +84,9 @@ final class Console implements AutoCloseable {
     notifyAll();
   }
 
-  /** Waits until the guest has filled its memory. */
-  synchronized void awaitReady() {
-    await(() -> ready, 120, "was not ready");
+  /** Waits until the guest has filled its memory, or is no more. */
+  synchronized void awaitReady(BooleanSupplier alive) {
+    await(() -> ready || !alive.getAsBoolean(), 120, "was not ready");
   }
 
   /** The moment of the first sign of life after a moment. */
@@ -98,13 +99,9 @@ final class Console implements AutoCloseable {
     }
   }
 
-  private interface Condition {
-    boolean holds();
-  }
-
-  private synchronized void await(Condition condition, int seconds, String what) {
+  private synchronized void await(BooleanSupplier condition, int seconds, String what) {
     long deadline = System.nanoTime() + seconds * 1_000_000_000L;
-    while (!condition.holds()) {
+    while (!condition.getAsBoolean()) {
       if (System.nanoTime() > deadline) {
         throw new IllegalStateException("the guest " + what + " for " + seconds + " s");
       }

@@ -37,12 +37,21 @@ final class Guest implements AutoCloseable {
 
   /** Boots one, waits until its memory is filled, and gives it time to come to rest. */
   static Guest boot(Bench bench, Load load) {
+    load.requireAccelerator();
     Path disk = bench.work().resolve(bench.freshName() + ".disk");
     load.makeDisk(bench.root().resolve("test-images/target"), disk);
     Guest guest = new Guest(bench, load, disk);
     guest.start(List.of());
-    guest.console.awaitReady();
-    guest.connect();
+    try {
+      guest.console.awaitReady(guest.process::isAlive);
+      if (!guest.process.isAlive()) {
+        throw new IllegalStateException("QEMU ended before its guest was ready");
+      }
+      guest.connect();
+    } catch (RuntimeException e) {
+      guest.close();
+      throw e;
+    }
     Processes.sleep(1500);
     return guest;
   }

@@ -42,6 +42,13 @@ record Load(boolean kvm, int memoryMib, int filledMib, String format, int diskMi
     return new Load(true, memoryMib, memoryMib, "qcow2", 0);
   }
 
+  /** Says what this machine lacks, before a guest is waited for in vain. */
+  void requireAccelerator() {
+    if (kvm && !Files.isWritable(Path.of("/dev/kvm"))) {
+      throw new IllegalStateException("there is no /dev/kvm here that may be used");
+    }
+  }
+
   /** Its options of QEMU, without disk, monitor and serial port. */
   List<String> options(Path images) {
     List<String> options = new ArrayList<>();

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.vmckpt.images.Detached;
+import dev.vmckpt.images.Kvm;
 import dev.vmckpt.qmp.Qmp;
 import java.io.IOException;
 import java.io.RandomAccessFile;
@@ -12,7 +13,6 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -32,9 +32,7 @@ class QemuGuestCoreTest extends InProcess {
 
   @Test
   void theCoreOfASnapshotIsWhatQemuDumpsItself() throws Exception {
-    assumeTrue(
-        Files.isReadable(Path.of("/dev/kvm")) && Files.isWritable(Path.of("/dev/kvm")),
-        "this machine has no /dev/kvm that we may use: the test is left out");
+    assumeTrue(Kvm.isUsable(), Kvm.MISSING);
     Path ours = temporary.resolve("ours.core");
     Path theirs = temporary.resolve("theirs.core");
     Path monitor = temporary.resolve("monitor");

@@ -2,16 +2,17 @@
 package dev.vmckpt.e2e;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.vmckpt.ckpt.Restored;
 import dev.vmckpt.images.Detached;
+import dev.vmckpt.images.Kvm;
 import dev.vmckpt.images.LogFile;
 import dev.vmckpt.images.Monitor;
 import dev.vmckpt.store.Stored;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Random;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -40,8 +41,7 @@ class InFlightTest {
 
   @BeforeEach
   void needsKvm() {
-    Assumptions.assumeTrue(
-        Files.isWritable(Path.of("/dev/kvm")), "there is no /dev/kvm that may be written here");
+    assumeTrue(Kvm.isUsable(), Kvm.MISSING);
   }
 
   @Test

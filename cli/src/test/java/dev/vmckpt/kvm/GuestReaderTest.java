@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.vmckpt.ckpt.raw.FileCalls;
 import dev.vmckpt.ckpt.raw.OwnFd;
+import dev.vmckpt.images.Kvm;
 import dev.vmckpt.kit.SelfTask;
 import dev.vmckpt.kvm.api.KvmIoctl;
 import dev.vmckpt.kvm.api.KvmLayout;
@@ -34,8 +35,6 @@ import dev.vmckpt.spi.remote.RemoteAddress;
 import dev.vmckpt.spi.remote.RemoteFd;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
 import org.junit.jupiter.api.AfterEach;
@@ -56,7 +55,7 @@ class GuestReaderTest {
 
   @BeforeEach
   void make() {
-    assumeTrue(Files.isWritable(Path.of("/dev/kvm")), "there is no KVM on this machine");
+    assumeTrue(Kvm.isUsable(), Kvm.MISSING);
     system = FileCalls.open("/dev/kvm", 2, 0);
     vm = new OwnFd(ioctl(system, KvmIoctl.CREATE_VM, 0));
     ioctl(vm, KvmIoctl.CREATE_IRQCHIP, 0);

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.vmckpt.images.Kvm;
 import dev.vmckpt.kvm.OwnMachine.Slot;
 import dev.vmckpt.kvm.image.SlotImage;
 import dev.vmckpt.kvm.slots.Area;
@@ -18,7 +19,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
-import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.parallel.Isolated;
@@ -36,9 +37,9 @@ class SlotSearchTest {
   /** Half of a block of 3 GiB beside a small block cut in two: a long way and a short one. */
   private static final long SEED_OF_A_LONG_WAY = 44928676480247L;
 
-  @BeforeAll
-  static void hasKvm() {
-    assumeTrue(Files.isWritable(Path.of("/dev/kvm")), "no /dev/kvm");
+  @BeforeEach
+  void needsKvm() {
+    assumeTrue(Kvm.isUsable(), Kvm.MISSING);
   }
 
   @Test

@@ -3,6 +3,7 @@ package dev.vmckpt.kvm;
 
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.vmckpt.images.Kvm;
 import dev.vmckpt.kit.SelfTask;
 import dev.vmckpt.kvm.api.KvmIoctl;
 import dev.vmckpt.kvm.api.KvmLayout;
@@ -13,8 +14,6 @@ import dev.vmckpt.spi.remote.Nr;
 import dev.vmckpt.spi.remote.RemoteAddress;
 import dev.vmckpt.spi.remote.RemoteFd;
 import java.nio.ByteBuffer;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -57,9 +56,7 @@ public final class TestMachine implements AutoCloseable {
 
   /** Without /dev/kvm, or without the right to use it, there is nothing to try. */
   public static void assumeKvm() {
-    assumeTrue(
-        Files.isReadable(Path.of("/dev/kvm")) && Files.isWritable(Path.of("/dev/kvm")),
-        "this machine has no /dev/kvm that we may use: the test is left out");
+    assumeTrue(Kvm.isUsable(), Kvm.MISSING);
   }
 
   /** This process. */

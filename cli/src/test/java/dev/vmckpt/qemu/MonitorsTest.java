@@ -2,15 +2,16 @@
 package dev.vmckpt.qemu;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.vmckpt.images.Images;
+import dev.vmckpt.images.Kvm;
 import dev.vmckpt.images.LogFile;
 import dev.vmckpt.images.Monitor;
 import dev.vmckpt.qemu.Vmckpt.Run;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -31,8 +32,7 @@ class MonitorsTest {
 
   @BeforeEach
   void needsKvm() {
-    Assumptions.assumeTrue(
-        Files.isWritable(Path.of("/dev/kvm")), "there is no /dev/kvm that may be written here");
+    assumeTrue(Kvm.isUsable(), Kvm.MISSING);
   }
 
   @Test

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.qemu;
 
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
 import dev.vmckpt.images.Detached;
 import dev.vmckpt.images.Images;
+import dev.vmckpt.images.Kvm;
 import dev.vmckpt.qmp.Qmp;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -11,7 +14,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -27,8 +29,7 @@ class PromptsTest {
 
   @BeforeEach
   void needsKvm() {
-    Assumptions.assumeTrue(
-        Files.isWritable(Path.of("/dev/kvm")), "there is no /dev/kvm that may be written here");
+    assumeTrue(Kvm.isUsable(), Kvm.MISSING);
   }
 
   @AfterEach

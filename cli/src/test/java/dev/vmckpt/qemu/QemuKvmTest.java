@@ -2,8 +2,10 @@
 package dev.vmckpt.qemu;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.vmckpt.images.Guest;
+import dev.vmckpt.images.Kvm;
 import dev.vmckpt.images.SelfcheckDisk;
 import dev.vmckpt.images.SelfcheckMachine;
 import dev.vmckpt.images.SelfcheckMachine.Disk;
@@ -15,7 +17,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -36,8 +37,7 @@ class QemuKvmTest {
 
   @BeforeEach
   void needsKvm() {
-    Assumptions.assumeTrue(
-        Files.isWritable(Path.of("/dev/kvm")), "there is no /dev/kvm that may be written here");
+    assumeTrue(Kvm.isUsable(), Kvm.MISSING);
   }
 
   @Test

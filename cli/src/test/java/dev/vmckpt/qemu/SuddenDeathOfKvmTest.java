@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.qemu;
 
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
 import dev.vmckpt.images.Guest;
+import dev.vmckpt.images.Kvm;
 import dev.vmckpt.images.Monitor;
 import dev.vmckpt.images.SelfcheckMachine;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -51,7 +51,6 @@ class SuddenDeathOfKvmTest extends SuddenDeath {
 
   @BeforeEach
   void needsKvm() {
-    Assumptions.assumeTrue(
-        Files.isWritable(Path.of("/dev/kvm")), "there is no /dev/kvm that may be written here");
+    assumeTrue(Kvm.isUsable(), Kvm.MISSING);
   }
 }

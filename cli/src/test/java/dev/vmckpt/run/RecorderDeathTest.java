@@ -2,13 +2,16 @@
 package dev.vmckpt.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.vmckpt.images.Kvm;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.locks.LockSupport;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -17,6 +20,11 @@ import org.junit.jupiter.api.io.TempDir;
 class RecorderDeathTest {
   private static final int MILLIS = 1400;
   @TempDir Path folder = Path.of("/nonexistent");
+
+  @BeforeEach
+  void needsKvm() {
+    assumeTrue(Kvm.isUsable(), Kvm.MISSING);
+  }
 
   @Test
   void theMonitorOutlivesTheRecorder() throws Exception {

@@ -2,8 +2,10 @@
 package dev.vmckpt.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.vmckpt.images.Detached;
+import dev.vmckpt.images.Kvm;
 import dev.vmckpt.kvm.image.SettingsImage;
 import dev.vmckpt.kvm.image.SetupImage;
 import dev.vmckpt.kvm.setup.Pointers;
@@ -21,6 +23,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -50,6 +53,11 @@ class RecordingTest {
     all.addAll(QEMU);
     all.addAll(List.of(after));
     return all.toArray(new String[0]);
+  }
+
+  @BeforeEach
+  void needsKvm() {
+    assumeTrue(Kvm.isUsable(), Kvm.MISSING);
   }
 
   @Test

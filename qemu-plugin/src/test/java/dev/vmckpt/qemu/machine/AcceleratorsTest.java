@@ -3,7 +3,9 @@ package dev.vmckpt.qemu.machine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.vmckpt.images.Kvm;
 import dev.vmckpt.images.LogFile;
 import dev.vmckpt.images.SelfcheckDisk;
 import dev.vmckpt.images.SelfcheckMachine;
@@ -40,6 +42,7 @@ final class AcceleratorsTest {
 
   @Test
   void fromTcgToKvmAndBack() throws IOException {
+    assumeTrue(Kvm.isUsable(), Kvm.MISSING);
     SelfcheckMachine machine =
         SelfcheckMachine.kvm()
             .withDisk(SelfcheckMachine.Disk.VIRTIO)
