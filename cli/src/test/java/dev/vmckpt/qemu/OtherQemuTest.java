@@ -35,7 +35,7 @@ class OtherQemuTest {
   /** What both accelerators can show to a guest on this processor. */
   private static final String CPU = "qemu64,-svm,-sse3,-x2apic";
 
-  private static final Duration PATIENCE = Duration.ofSeconds(120);
+  private static final Duration PATIENCE = Duration.ofMinutes(2);
 
   @TempDir Path folder = Path.of("/nonexistent");
   private Vmckpt vmckpt = new Vmckpt(folder);
