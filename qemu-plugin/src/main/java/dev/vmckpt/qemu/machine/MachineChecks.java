@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.qemu.machine;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import dev.vmckpt.qemu.machine.MachineImage.BlockFile;
 import dev.vmckpt.qemu.machine.MachineImage.Device;
 import dev.vmckpt.qemu.options.CommandLine;
 import dev.vmckpt.qemu.options.CommandLine.Option;
+import dev.vmckpt.qmp.Qmp;
+import dev.vmckpt.qmp.QmpErrorException;
+import dev.vmckpt.qmp.QmpException;
 import dev.vmckpt.spi.error.FailureException;
 import dev.vmckpt.spi.error.Refusal;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -26,6 +27,9 @@ final class MachineChecks {
 
   /** Bytes of a socket's path, the zero behind it not counted. */
   private static final int LONGEST_SOCKET = 107;
+
+  /** What a processor looks like depends on how many there are, too. */
+  private static final Set<String> OF_PROCESSORS = Set.of("accel", "cpu", "smp");
 
   private static final String WITHOUT = "restore the process as it is, without --on";
 
@@ -140,30 +144,33 @@ final class MachineChecks {
                 "-machine",
                 image.machine()));
     for (Option option : line.options()) {
-      if (option.name().equals("accel") || option.name().equals("cpu")) {
+      if (OF_PROCESSORS.contains(option.name())) {
         arguments.addAll(CommandLine.toArguments(List.of(option)));
       }
     }
     try (QemuProcess qemu = QemuProcess.start(binary, arguments, Path.of("/"), request.folder())) {
       String path = qemu.qmp().execute("query-cpus-fast").path(0).path("qom-path").asText();
       checkCpu(CpuImage.of(qemu.qmp(), path));
-      Set<String> types = new HashSet<>();
-      for (JsonNode type :
-          qemu.qmp()
-              .execute(
-                  "qom-list-types", a -> a.put("implements", "device").put("abstract", false))) {
-        types.add(type.path("name").asText());
-      }
       for (Device device : image.devices()) {
-        if (!types.contains(device.type())) {
+        if (!hasDevice(qemu.qmp(), device.type())) {
           add("device " + device.type(), binary + " has none", "use a QEMU that has it");
         }
       }
-    } catch (FailureException e) {
+    } catch (FailureException | QmpException e) {
       add(
           "machine " + image.machine() + " under " + line.accelerator() + cpuText(line.cpu()),
           binary + " does not make it: " + e.getMessage(),
           "name another with --binary, --accel or --cpu");
+    }
+  }
+
+  /** Asked one by one: for the list of all, QEMU loads every module, and may die of a wrong one. */
+  private static boolean hasDevice(Qmp qmp, String type) {
+    try {
+      qmp.execute("device-list-properties", a -> a.put("typename", type));
+      return true;
+    } catch (QmpErrorException e) {
+      return false;
     }
   }
 
