@@ -104,15 +104,16 @@ public record OtherQemu(Path snapshot, ProcessImage process) {
     Map<String, String> kept = keptDisks();
     Map<String, Path> disks = new LinkedHashMap<>();
     kept.forEach((path, copy) -> disks.put(path, workingCopy(work, copy)));
-    wish.of(DISK).forEach((path, file) -> disks.put(path, Path.of(file).toAbsolutePath()));
+    Map<String, Path> wished = new LinkedHashMap<>();
+    wish.of(DISK).forEach((path, file) -> wished.put(path, Path.of(file).toAbsolutePath()));
+    refuse(starter.obstacles(wished, folderOf(snapshot), folderOf(work)));
+    wished.forEach((path, file) -> replace(starter, disks, path, file));
     try (SavedMemory memory = new SavedMemory(snapshot, process.memory(), process.files())) {
       List<Refusal> obstacles = new ArrayList<>();
       for (RamBlock block : starter.image().ram()) {
         obstacles.addAll(memory.obstacles(block.host(), block.used()));
       }
-      if (!obstacles.isEmpty()) {
-        throw new RefusedException("starting another QEMU", obstacles);
-      }
+      refuse(obstacles);
       return starter.start(
           new MachineRequest(
               wish.binary(),
@@ -126,6 +127,28 @@ public record OtherQemu(Path snapshot, ProcessImage process) {
           memory::read,
           () -> copyDisks(kept, disks, work));
     }
+  }
+
+  private static Path folderOf(Path path) {
+    Path folder = path.toAbsolutePath().getParent();
+    return folder == null ? path : folder;
+  }
+
+  private static void refuse(List<Refusal> obstacles) {
+    if (!obstacles.isEmpty()) {
+      throw new RefusedException("starting another QEMU", obstacles);
+    }
+  }
+
+  /** One disk may have several names: for QEMU, for the kernel, for its user. */
+  private static void replace(
+      MachineStarter starter, Map<String, Path> disks, String path, Path file) {
+    String name = starter.disk(path);
+    if (name != null) {
+      disks.replaceAll((other, copy) -> name.equals(starter.disk(other)) ? file : copy);
+      disks.put(name, file);
+    }
+    disks.put(path, file);
   }
 
   /** Of each disk the snapshot keeps, by the path it had: where it lies in the snapshot. */

@@ -119,7 +119,8 @@ public record SelfcheckMachine(
     return Guest.start(folder, "pass", options);
   }
 
-  private Path makeDisk(Path folder) {
+  /** Makes the disk that it boots from, without starting it. */
+  public Path makeDisk(Path folder) {
     Path made = diskIn(folder);
     ByteBuffer numbers = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN);
     numbers.putInt(testedMib).putInt(diskSectors).flip();

@@ -3,6 +3,7 @@ package dev.vmckpt.qemu.machine;
 
 import dev.vmckpt.spi.remote.RemoteAddress;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A machine as its QEMU described it at the instant of a snapshot.
@@ -18,6 +19,7 @@ import java.util.List;
  * @param cpu the first of them; QEMU makes all alike
  * @param ram the blocks of memory that migrate
  * @param nodes the files that its block devices read and write
+ * @param drives what its guest sees of them; null in snapshots that are older than this
  * @param devices what was added by {@code -device} and {@code device_add}
  * @param obstacles why QEMU would not migrate it, in its words; empty if it would
  * @param stateBytes the length of {@link #STATE}
@@ -34,6 +36,7 @@ public record MachineImage(
     CpuImage cpu,
     List<RamBlock> ram,
     List<BlockFile> nodes,
+    @Nullable List<Drive> drives,
     List<Device> devices,
     List<String> obstacles,
     long stateBytes) {
@@ -61,6 +64,15 @@ public record MachineImage(
    * @param readOnly whether it is only read
    */
   public record BlockFile(String path, String driver, boolean readOnly) {}
+
+  /**
+   * A drive of the guest.
+   *
+   * @param name of its back end, or of its device
+   * @param bytes the length that the guest sees; -1 if there is no medium
+   * @param readOnly whether the guest cannot write it
+   */
+  public record Drive(String name, long bytes, boolean readOnly) {}
 
   /**
    * A device.

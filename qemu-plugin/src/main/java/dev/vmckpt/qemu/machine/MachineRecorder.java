@@ -4,6 +4,7 @@ package dev.vmckpt.qemu.machine;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.vmckpt.qemu.machine.MachineImage.BlockFile;
 import dev.vmckpt.qemu.machine.MachineImage.Device;
+import dev.vmckpt.qemu.machine.MachineImage.Drive;
 import dev.vmckpt.qemu.machine.MachineImage.RamBlock;
 import dev.vmckpt.qemu.options.CommandLine;
 import dev.vmckpt.qmp.Qmp;
@@ -64,6 +65,7 @@ public final class MachineRecorder {
       int cpus,
       CpuImage cpu,
       List<BlockFile> nodes,
+      List<Drive> drives,
       List<Device> devices) {}
 
   /**
@@ -91,7 +93,8 @@ public final class MachineRecorder {
             qmp.execute("query-kvm").path("enabled").asBoolean() ? "kvm" : "tcg",
             cpus.size(),
             CpuImage.of(qmp, cpus.path(0).path("qom-path").asText()),
-            blockFiles(qmp),
+            Drives.files(qmp),
+            Drives.of(qmp),
             devices(qmp));
     findRam(qmp);
     List<Refusal> refusals = new ArrayList<>();
@@ -139,18 +142,6 @@ public final class MachineRecorder {
     } catch (IOException e) {
       throw new FailureException("/proc/" + pid + "/" + name + " cannot be read: " + e, e);
     }
-  }
-
-  /** The files at the ends of the block graph: nodes that have no node below them. */
-  static List<BlockFile> blockFiles(Qmp qmp) {
-    List<BlockFile> files = new ArrayList<>();
-    for (JsonNode node : qmp.execute("query-named-block-nodes", a -> a.put("flat", true))) {
-      String driver = node.path("drv").asText();
-      if (driver.equals("file") || driver.equals("host_device") || driver.equals("host_cdrom")) {
-        files.add(new BlockFile(node.path("file").asText(), driver, node.path("ro").asBoolean()));
-      }
-    }
-    return files;
   }
 
   /** What was added by -device and device_add, with an id or without. */
@@ -230,6 +221,7 @@ public final class MachineRecorder {
             known.cpu(),
             ram,
             known.nodes(),
+            known.drives(),
             known.devices(),
             obstacles,
             state.length);

@@ -24,6 +24,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Starts another QEMU from a recorded machine.
@@ -73,6 +74,26 @@ public final class MachineStarter {
   }
 
   /**
+   * The path that QEMU has for one of its disks; null if a path leads to none of them.
+   *
+   * @param path as its user names it
+   */
+  public @Nullable String disk(String path) {
+    return Drives.named(image, path);
+  }
+
+  /**
+   * What cannot be used of the files that the user has for disks; empty if nothing is known.
+   *
+   * @param wished for the path of a disk its file
+   * @param store what lies in this folder is of some snapshot, and stays as it is
+   * @param work a folder within that one, of which this does not hold
+   */
+  public List<Refusal> obstacles(Map<String, Path> wished, Path store, Path work) {
+    return Drives.obstacles(image, wished, store, work);
+  }
+
+  /**
    * Starts it.
    *
    * @param memory of the process that the machine was in
@@ -101,7 +122,7 @@ public final class MachineStarter {
             Path.of(image.workingFolder()),
             request.folder())) {
       try {
-        long bytes = fill(qemu, memory);
+        long bytes = fill(qemu, request, memory);
         load(qemu.qmp(), incoming, request.folder().resolve(INCOMING));
         if (image.running()) {
           qemu.qmp().execute("cont");
@@ -137,13 +158,15 @@ public final class MachineStarter {
     }
   }
 
-  private long fill(QemuProcess qemu, MemorySource memory) {
+  private long fill(QemuProcess qemu, MachineRequest request, MemorySource memory) {
     List<RamBlock> blocks = RamBlocks.find(qemu.pid(), RamBlocks.ask(qemu.qmp()));
     Map<String, RamBlock> byName = new HashMap<>();
     for (RamBlock block : blocks) {
       byName.put(block.name(), block);
     }
-    refuse(differences(byName, MachineRecorder.devices(qemu.qmp())));
+    List<Refusal> differences = differences(byName, MachineRecorder.devices(qemu.qmp()));
+    differences.addAll(Drives.differences(image, request, qemu.qmp()));
+    refuse(differences);
     try (MemoryFill fill = MemoryFill.into(qemu.pid(), memory)) {
       for (RamBlock from : image.ram()) {
         RamBlock to = byName.get(from.name());

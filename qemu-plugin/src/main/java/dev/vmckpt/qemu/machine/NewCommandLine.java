@@ -10,9 +10,6 @@ import dev.vmckpt.qemu.options.CommandLine.Option;
 import dev.vmckpt.qemu.options.OptionValue;
 import dev.vmckpt.spi.error.Refusal;
 import java.io.IOException;
-import java.net.UnixDomainSocketAddress;
-import java.nio.channels.SocketChannel;
-import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -126,8 +123,8 @@ final class NewCommandLine {
     Set<String> unknown = new TreeSet<>(wished);
     Set<String> known = new TreeSet<>();
     for (Option option : old.options()) {
-      String id = option.keys().get("id");
-      if (option.name().equals(kind) && id != null) {
+      String id = option.get("id");
+      if (option.name().equals(kind) && !id.isEmpty()) {
         known.add(id);
       }
     }
@@ -176,7 +173,7 @@ final class NewCommandLine {
     } else if (name.equals("chardev")) {
       made.add(option.with(chardev(value)));
     } else if (name.equals("netdev")) {
-      made.add(option.with(network(option.text())));
+      made.add(option.with(network(option)));
     } else if (name.equals("monitor") || name.equals("qmp") || name.equals("qmp-pretty")) {
       monitor(option);
     } else {
@@ -190,21 +187,22 @@ final class NewCommandLine {
         || (name.equals("mon") && QemuProcess.MONITOR.equals(value.get("chardev")));
   }
 
-  private String network(String text) {
-    String id = OptionValue.parse(text, true).get("id");
-    String other = id == null ? null : request.networks().get(id);
+  private String network(Option option) {
+    String id = option.get("id");
+    String other = id.isEmpty() ? null : request.networks().get(id);
     if (other == null) {
-      return text;
+      return option.text();
     }
-    if (isUserNetwork(text) != isUserNetwork(other)) {
+    if (isUserNetwork(option) != isUserNetwork(option.with(other))) {
       otherUserNetworks = true;
-      notes.add("-netdev " + text + ": user networks begin anew, their leases are forgotten");
+      notes.add(
+          "-netdev " + option.text() + ": user networks begin anew, their leases are forgotten");
     }
     return other + ",id=" + id;
   }
 
-  private static boolean isUserNetwork(String text) {
-    return text.equals("user") || text.startsWith("user,");
+  private static boolean isUserNetwork(Option option) {
+    return option.first("type").equals("user");
   }
 
   private String disk(String text) {
@@ -275,7 +273,12 @@ final class NewCommandLine {
       notes.add("-" + option.name() + " " + text + ": it has no terminal; what comes goes nowhere");
       made.add(option.with("null"));
     } else {
-      made.add(option);
+      SocketLine socket = SocketLine.ofLine(text);
+      if (socket != null && isServed(socket)) {
+        refusals.add(
+            taken("-" + option.name() + " " + text, "begin the machine with it as a -chardev"));
+      }
+      made.add(socket == null ? option : option.with(socket.line()));
     }
   }
 
@@ -283,26 +286,50 @@ final class NewCommandLine {
     return text.equals("stdio") || text.equals("mon:stdio") || text.equals("msmouse");
   }
 
+  private boolean isServed(SocketLine socket) {
+    return socket.isServed(Path.of(image.workingFolder()));
+  }
+
+  private static Refusal taken(String what, String remedy) {
+    return new Refusal(what, "another process listens there", "end that one, or " + remedy);
+  }
+
   private String chardev(OptionValue value) {
-    String id = value.get("id");
-    String other = id == null ? null : request.chardevs().get(id);
+    String id = value.text("id");
+    String other = id.isEmpty() ? null : request.chardevs().get(id);
     if (other != null) {
-      return other + ",id=" + id;
+      return chosen(id, OptionValue.parse(other, true));
     }
-    String kind = value.entries().isEmpty() ? null : value.entries().get(0).value();
-    if ("stdio".equals(kind)) {
+    String kind = value.first("backend");
+    if (kind.equals("stdio")) {
       notes.add("-chardev " + value + ": it has no terminal; what comes goes nowhere");
       return "null,id=" + id;
     }
-    String path = value.get("path");
-    if ("socket".equals(kind) && path != null && value.get("server") != null && isServed(path)) {
+    SocketLine socket = SocketLine.ofChardev(value);
+    if (socket != null && isServed(socket)) {
+      refusals.add(taken("-chardev " + value, "give chardev:" + id + " something else"));
+    }
+    OptionValue made = socket == null ? value : socket.value();
+    if (kind.equals("file")) {
+      made = made.with("append", "on");
+    }
+    return (value.get("logfile") == null ? made : made.with("logappend", "on")).toString();
+  }
+
+  /** What the user wants for one is taken as it is, but a QEMU that waits would not start. */
+  private String chosen(String id, OptionValue other) {
+    if (other.first("backend").equals("stdio")) {
       refusals.add(
           new Refusal(
-              "-chardev " + value,
-              "another process listens there",
-              "end that one, or give chardev " + id + " something else"));
+              "chardev:" + id + "=" + other,
+              "the new QEMU has no terminal",
+              "give it a file, a socket or null"));
     }
-    return "file".equals(kind) ? value.with("append", "on").toString() : value.toString();
+    SocketLine socket = SocketLine.ofChardev(other);
+    if (socket != null && isServed(socket)) {
+      refusals.add(taken("chardev:" + id + "=" + other, "give it another path"));
+    }
+    return (socket == null ? other : socket.value()).with("id", id).toString();
   }
 
   private void monitor(Option option) {
@@ -312,26 +339,12 @@ final class NewCommandLine {
       made.add(new Option("monitor", "none"));
       return;
     }
-    String path =
-        text.startsWith("unix:") ? OptionValue.parse(text.substring(5), true).get("") : null;
-    if (path != null && isServed(path)) {
+    SocketLine socket = SocketLine.ofLine(text);
+    if (socket != null && isServed(socket)) {
       // QEMU would remove the name and leave the other one without it.
       notes.add("-" + option.name() + " " + text + ": another process listens there; left out");
     } else {
-      made.add(option);
-    }
-  }
-
-  private boolean isServed(String path) {
-    Path socket = Path.of(image.workingFolder()).resolve(path);
-    if (!Files.exists(socket)) {
-      return false;
-    }
-    try (SocketChannel channel = SocketChannel.open(UnixDomainSocketAddress.of(socket))) {
-      return channel.isConnected();
-    } catch (IOException e) {
-      // Nobody does: what is there was left behind.
-      return false;
+      made.add(socket == null ? option : option.with(socket.line()));
     }
   }
 }

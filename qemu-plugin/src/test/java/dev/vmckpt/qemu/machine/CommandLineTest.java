@@ -30,6 +30,7 @@ final class CommandLineTest {
         List.of(new BlockFile("a.img", "file", false)),
         List.of(),
         List.of(),
+        List.of(),
         1);
   }
 
@@ -131,6 +132,38 @@ final class CommandLineTest {
             Path.of("/run/x"));
     assertThat(text(rewrite(request, "-netdev", "tap,id=n,ifname=t0", "-chardev", "pty,id=c")))
         .isEqualTo("-netdev user,id=n -chardev null,id=c " + PINNED);
+  }
+
+  @Test
+  void nobodyIsWaitedFor() {
+    String listens = "socket,id=c,path=/no/c,server=on";
+    assertThat(rewritten("-chardev", listens)).startsWith("-chardev " + listens + ",wait=off ");
+    assertThat(rewritten("-chardev", "socket,id=c,path=/no/c,server=off"))
+        .startsWith("-chardev socket,id=c,path=/no/c,server=off ");
+    for (String option : List.of("-serial", "-monitor")) {
+      assertThat(rewritten(option, "unix:/no/s,server")).contains("unix:/no/s,server,wait=off ");
+      assertThat(rewritten(option, "tcp:h:1,server=on,wait=on"))
+          .contains("tcp:h:1,server=on,wait=off ");
+      assertThat(rewritten(option, "unix:/no/s")).contains("unix:/no/s " + PINNED);
+    }
+  }
+
+  @Test
+  void backEndsThatAreWrittenAsJsonAreReplacedToo() {
+    MachineRequest request =
+        new MachineRequest(
+            null,
+            null,
+            null,
+            Map.of(),
+            Map.of("n", "tap"),
+            Map.of(),
+            java.util.Set.of(),
+            Path.of("/run/x"));
+    NewCommandLine.Result result = rewrite(request, "-netdev", "{\"type\":\"user\",\"id\":\"n\"}");
+    assertThat(result.refusals()).isEmpty();
+    assertThat(result.otherUserNetworks()).isTrue();
+    assertThat(text(result)).isEqualTo("-netdev tap,id=n " + PINNED);
   }
 
   @Test
