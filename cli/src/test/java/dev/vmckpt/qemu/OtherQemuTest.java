@@ -268,6 +268,25 @@ class OtherQemuTest {
   }
 
   @Test
+  void aDiskThatIsSomewhereElseIsNamed() throws Exception {
+    Path far = Files.write(folder.resolve("far"), new byte[1 << 20]);
+    Path socket = folder.resolve("nbd");
+    try (Peer server = new Peer(folder, "qemu-nbd", "-f", "raw", "-k", "" + socket, "" + far)) {
+      server.awaitSocket(socket);
+      selfcheck(
+          1,
+          "-accel",
+          "tcg",
+          "-drive",
+          "if=none,id=far,format=raw,file=nbd+unix:///?socket=" + socket);
+      moves.awaitGood(1);
+      Run refused = vmckpt.fails(3, "snapshot", "" + moves.pid(), "--machine");
+      assertThat(refused.err()).contains("(nbd)", "what the guest writes there is in no snapshot");
+      moves.awaitGood(2);
+    }
+  }
+
+  @Test
   void killedWhileTheMachineIsKept() throws Exception {
     Path watched = folder.resolve("watched");
     selfcheck(1, "-accel", "tcg", "-qmp", "unix:" + watched + ",server=on,wait=off");

@@ -12,7 +12,6 @@ import dev.vmckpt.spi.DetachContext;
 import dev.vmckpt.spi.Detachment;
 import dev.vmckpt.spi.RecordContext;
 import dev.vmckpt.spi.Recorded;
-import dev.vmckpt.spi.SettleContext;
 import dev.vmckpt.spi.error.FailureException;
 import dev.vmckpt.spi.error.RefusedException;
 import dev.vmckpt.spi.json.JsonTree;
@@ -84,16 +83,6 @@ final class QemuDetachment implements Detachment {
   @Override
   public boolean guestRests() {
     return visit != null;
-  }
-
-  @Override
-  public void settle(SettleContext context) {
-    // A stopped guest rests wherever its threads stand.
-  }
-
-  @Override
-  public void begin() {
-    // Nothing of it goes on by itself.
   }
 
   @Override

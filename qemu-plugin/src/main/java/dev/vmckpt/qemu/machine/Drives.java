@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,6 +23,34 @@ final class Drives {
   private static final String REMEDY =
       "restore without --on; a machine that is to be moved has the disks of its command line";
 
+  /** Drivers of files. */
+  private static final Set<String> FILES = Set.of("file", "host_device", "host_cdrom");
+
+  /** Drivers that keep what is written in nodes below them, or nowhere. */
+  private static final Set<String> ABOVE =
+      Set.of(
+          "blkdebug",
+          "blklogwrites",
+          "blkverify",
+          "compress",
+          "copy-before-write",
+          "copy-on-read",
+          "luks",
+          "null-aio",
+          "null-co",
+          "parallels",
+          "preallocate",
+          "qcow",
+          "qcow2",
+          "qed",
+          "quorum",
+          "raw",
+          "throttle",
+          "vdi",
+          "vhdx",
+          "vmdk",
+          "vpc");
+
   private Drives() {}
 
   /** The files at the ends of the block graph: nodes that have no node below them. */
@@ -29,11 +58,30 @@ final class Drives {
     List<BlockFile> files = new ArrayList<>();
     for (JsonNode node : qmp.execute("query-named-block-nodes", a -> a.put("flat", true))) {
       String driver = node.path("drv").asText();
-      if (driver.equals("file") || driver.equals("host_device") || driver.equals("host_cdrom")) {
+      if (FILES.contains(driver)) {
         files.add(new BlockFile(node.path("file").asText(), driver, node.path("ro").asBoolean()));
       }
     }
     return files;
+  }
+
+  /**
+   * What a guest writes to that is no file of this machine, and so in no snapshot: another QEMU
+   * would go on with what it holds by then.
+   */
+  static List<Refusal> elsewhere(Qmp qmp) {
+    List<Refusal> refusals = new ArrayList<>();
+    for (JsonNode node : qmp.execute("query-named-block-nodes", a -> a.put("flat", true))) {
+      String driver = node.path("drv").asText();
+      if (!node.path("ro").asBoolean() && !FILES.contains(driver) && !ABOVE.contains(driver)) {
+        refusals.add(
+            new Refusal(
+                "disk " + node.path("file").asText() + " (" + driver + ")",
+                "what the guest writes there is in no snapshot",
+                "leave out --machine, and restore without --on"));
+      }
+    }
+    return refusals;
   }
 
   /** What the guest sees. */

@@ -108,6 +108,7 @@ public final class MachineRecorder {
     CommandLine parsed = CommandLine.parse(commandLine);
     refusals.addAll(ForeignOptions.refusals(parsed));
     refusals.addAll(HotPlugged.refusals(parsed.options(), devices(qmp)));
+    refusals.addAll(Drives.elsewhere(qmp));
     return refusals;
   }
 
