@@ -77,9 +77,7 @@ final class ExportCommand extends AbstractCommand {
           new SavedMemory(stored.folder(), guest.process().memory(), guest.process().files())) {
         GuestMemory memory = new GuestMemory(guest.image(), saved);
         List<Refusal> obstacles = memory.obstacles();
-        if (!obstacles.isEmpty()) {
-          throw new RefusedException("export of " + stored.title(), obstacles);
-        }
+        RefusedException.throwIfAny("export of " + stored.title(), obstacles);
         ElfCore elf = new ElfCore(guest.image().vcpus(), memory, ranges(guest, memory));
         long written = elf.write(file.channel(), progress);
         long bytes = file.channel().size();

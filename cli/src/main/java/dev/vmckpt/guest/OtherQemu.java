@@ -106,14 +106,15 @@ public record OtherQemu(Path snapshot, ProcessImage process) {
     kept.forEach((path, copy) -> disks.put(path, workingCopy(work, copy)));
     Map<String, Path> wished = new LinkedHashMap<>();
     wish.of(DISK).forEach((path, file) -> wished.put(path, Path.of(file).toAbsolutePath()));
-    refuse(starter.obstacles(wished, folderOf(snapshot), folderOf(work)));
+    RefusedException.throwIfAny(
+        MachineStarter.WHAT, starter.obstacles(wished, folderOf(snapshot), folderOf(work)));
     wished.forEach((path, file) -> replace(starter, disks, path, file));
     try (SavedMemory memory = new SavedMemory(snapshot, process.memory(), process.files())) {
       List<Refusal> obstacles = new ArrayList<>();
       for (RamBlock block : starter.image().ram()) {
         obstacles.addAll(memory.obstacles(block.host(), block.used()));
       }
-      refuse(obstacles);
+      RefusedException.throwIfAny(MachineStarter.WHAT, obstacles);
       return starter.start(
           new MachineRequest(
               wish.binary(),
@@ -132,12 +133,6 @@ public record OtherQemu(Path snapshot, ProcessImage process) {
   private static Path folderOf(Path path) {
     Path folder = path.toAbsolutePath().getParent();
     return folder == null ? path : folder;
-  }
-
-  private static void refuse(List<Refusal> obstacles) {
-    if (!obstacles.isEmpty()) {
-      throw new RefusedException("starting another QEMU", obstacles);
-    }
   }
 
   /** One disk may have several names: for QEMU, for the kernel, for its user. */

@@ -216,9 +216,7 @@ public final class Store {
       Ownership.check(home, LinkOption.NOFOLLOW_LINKS);
       try (StoreLock held = StoreLock.take(folder)) {
         List<Refusal> refusals = needs(id, home);
-        if (!refusals.isEmpty()) {
-          throw new RefusedException("removing " + id, refusals);
-        }
+        RefusedException.throwIfAny("removing " + id, refusals);
         // From this rename on it is no snapshot any more, whether we finish or not.
         Files.move(home, away, StandardCopyOption.ATOMIC_MOVE);
         Folders.sync(folder);

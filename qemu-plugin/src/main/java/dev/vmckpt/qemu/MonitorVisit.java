@@ -157,9 +157,7 @@ final class MonitorVisit implements Visit {
     MachineRecorder recorder = new MachineRecorder(pid);
     try {
       List<Refusal> obstacles = recorder.prepare(monitor.qmp());
-      if (!obstacles.isEmpty()) {
-        throw new RefusedException(MachineRecorder.KEEPING, obstacles);
-      }
+      RefusedException.throwIfAny(MachineRecorder.KEEPING, obstacles);
       machine = recorder;
       return this;
     } catch (QmpException e) {

@@ -123,9 +123,7 @@ public final class IrqFds {
         last = Math.min(GSIS - 2, Math.max(last, gsi));
       }
     }
-    if (!refusals.isEmpty()) {
-      throw new RefusedException("the search for interrupts of " + task.pid(), refusals);
-    }
+    RefusedException.throwIfAny("the search for interrupts of " + task.pid(), refusals);
     return found;
   }
 

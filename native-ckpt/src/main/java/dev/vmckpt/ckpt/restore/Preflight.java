@@ -53,9 +53,7 @@ final class Preflight {
                   refusals.addAll(
                       Objects.requireNonNull(adapters.byName(name)).preflight(recorded, context)));
     }
-    if (!refusals.isEmpty()) {
-      throw new RefusedException("restore of " + manifest.id(), refusals);
-    }
+    RefusedException.throwIfAny("restore of " + manifest.id(), refusals);
   }
 
   private record Context(

@@ -84,9 +84,7 @@ record Plan(
    * @throws RefusedException naming all of it
    */
   void refuse() {
-    if (!refusals.isEmpty()) {
-      throw new RefusedException("snapshot of process " + pid, refusals);
-    }
+    RefusedException.throwIfAny("snapshot of process " + pid, refusals);
   }
 
   /** What an adapter claimed. */

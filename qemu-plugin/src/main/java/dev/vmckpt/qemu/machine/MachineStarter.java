@@ -34,7 +34,7 @@ import org.jspecify.annotations.Nullable;
  * memory, let it run. Whatever fails on the way ends it, and the failure says what it said.
  */
 public final class MachineStarter {
-  static final String WHAT = "starting another QEMU";
+  public static final String WHAT = "starting another QEMU";
 
   /** The socket in the folder of a request that the state is sent through. */
   static final String INCOMING = "incoming";
@@ -105,7 +105,7 @@ public final class MachineStarter {
   public Started start(MachineRequest request, MemorySource memory, Runnable disks) {
     NewCommandLine.Result line = NewCommandLine.of(image, request);
     DeviceState saved = readState();
-    refuse(check(request, line, saved));
+    RefusedException.throwIfAny(WHAT, check(request, line, saved));
     disks.run();
     List<String> arguments = CommandLine.toArguments(line.options());
     arguments.addAll(List.of("-S", "-incoming", "defer"));
@@ -144,12 +144,6 @@ public final class MachineStarter {
     return refusals;
   }
 
-  private static void refuse(List<Refusal> refusals) {
-    if (!refusals.isEmpty()) {
-      throw new RefusedException(WHAT, refusals);
-    }
-  }
-
   private DeviceState readState() {
     try {
       return DeviceState.parse(Files.readAllBytes(state));
@@ -166,7 +160,7 @@ public final class MachineStarter {
     }
     List<Refusal> differences = differences(byName, MachineRecorder.devices(qemu.qmp()));
     differences.addAll(Drives.differences(image, request, qemu.qmp()));
-    refuse(differences);
+    RefusedException.throwIfAny(WHAT, differences);
     try (MemoryFill fill = MemoryFill.into(qemu.pid(), memory)) {
       for (RamBlock from : image.ram()) {
         RamBlock to = byName.get(from.name());

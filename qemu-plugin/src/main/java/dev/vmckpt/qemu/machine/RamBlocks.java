@@ -153,9 +153,7 @@ final class RamBlocks {
                 "snapshot it without --machine, or use QEMU 8.0 or newer, which says it"));
       }
     }
-    if (!refusals.isEmpty()) {
-      throw new RefusedException("a machine of QEMU", refusals);
-    }
+    RefusedException.throwIfAny("a machine of QEMU", refusals);
     return found;
   }
 

@@ -84,9 +84,7 @@ public final class DeviceFinder {
         devices.add(device);
       }
     }
-    if (!refusals.isEmpty()) {
-      throw new RefusedException(Unplugged.UNPLUGGING, refusals);
-    }
+    RefusedException.throwIfAny(Unplugged.UNPLUGGING, refusals);
     return devices;
   }
 

@@ -16,6 +16,19 @@ public final class RefusedException extends VmckptException {
     this.refusals = List.copyOf(refusals);
   }
 
+  /**
+   * Refuses if there is a reason.
+   *
+   * @param what see the constructor
+   * @param refusals every reason, possibly none
+   * @throws RefusedException if there is one
+   */
+  public static void throwIfAny(String what, List<Refusal> refusals) {
+    if (!refusals.isEmpty()) {
+      throw new RefusedException(what, refusals);
+    }
+  }
+
   /** Every reason, at least one. */
   public List<Refusal> refusals() {
     return refusals;
