@@ -18,7 +18,6 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -39,9 +38,6 @@ final class Attempt {
 
   /** What was planned anew on the way. */
   private final List<Plan> replanned = new ArrayList<>();
-
-  /** The numbers of tasks we made in the target, as it sees them, that have ended. */
-  private final List<Integer> ended = new ArrayList<>();
 
   private final List<String> notes;
 
@@ -119,7 +115,7 @@ final class Attempt {
         }
       }
       detachments.finish();
-      return recording.complete(recorder.plan(), writer, new LinkedHashMap<>(), notes);
+      return recording.complete(recorder.plan(), writer, notes);
     } catch (IOException e) {
       throw new FailureException(
           "the snapshot cannot be written to " + request.folder() + ": " + e.getMessage(), e);
@@ -196,11 +192,8 @@ final class Attempt {
     }
   }
 
-  private void moveOut(Plan plan, Lodging lodging, @Nullable ForkedChild child) {
-    if (child != null) {
-      ended.add(child.innerPid());
-    }
-    lodging.moveOut(plan, ended);
+  private static void moveOut(Plan plan, Lodging lodging, @Nullable ForkedChild child) {
+    lodging.moveOut(plan, child == null ? List.of() : List.of(child.innerPid()));
   }
 
   private final class Context implements DetachContext {

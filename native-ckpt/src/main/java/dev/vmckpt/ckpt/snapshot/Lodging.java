@@ -11,12 +11,13 @@ import dev.vmckpt.ckpt.trace.Gadgets;
 import dev.vmckpt.ckpt.trace.Leftovers;
 import dev.vmckpt.ckpt.trace.Lodger;
 import dev.vmckpt.ckpt.trace.ProcessMemory;
+import dev.vmckpt.spi.ExamineContext;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** The lodger of one target, made when somebody needs it. */
-final class Lodging implements AutoCloseable {
+final class Lodging implements ExamineContext, AutoCloseable {
   private final Plan plan;
   private @Nullable Lodger lodger;
 
@@ -24,8 +25,14 @@ final class Lodging implements AutoCloseable {
     this.plan = plan;
   }
 
+  @Override
+  public int pid() {
+    return plan.pid();
+  }
+
   /** The lodger, made by stopping the running target for a moment if there is none yet. */
-  Lodger lodger() {
+  @Override
+  public Lodger lodger() {
     Lodger here = lodger;
     if (here != null) {
       return here;
@@ -59,7 +66,8 @@ final class Lodging implements AutoCloseable {
   }
 
   /** Stops all threads of the target, not the lodger, while something is done. */
-  void frozen(Runnable work) {
+  @Override
+  public void frozen(Runnable work) {
     try (Freeze freeze = plan.seize()) {
       freeze.stop();
       work.run();

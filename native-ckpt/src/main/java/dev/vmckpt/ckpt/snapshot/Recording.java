@@ -22,6 +22,7 @@ import dev.vmckpt.spi.remote.RemoteAddress;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -73,9 +74,8 @@ record Recording(
   }
 
   /** Puts together what was read and written; the target runs. */
-  Captured complete(
-      Plan plan, PagesWriter writer, Map<String, FileEntry> written, List<String> notes)
-      throws IOException {
+  Captured complete(Plan plan, PagesWriter writer, List<String> notes) throws IOException {
+    Map<String, FileEntry> written = new LinkedHashMap<>();
     Map<Integer, Integer> fileIds = new HashMap<>();
     for (OpenFileImage file : files()) {
       fileIds.put(file.descriptors().get(0).number(), file.id());

@@ -6,13 +6,11 @@ import dev.vmckpt.ckpt.ProgressListener;
 import dev.vmckpt.ckpt.SnapshotRequest;
 import dev.vmckpt.spi.Adapter;
 import dev.vmckpt.spi.DescriptorResource;
-import dev.vmckpt.spi.ExamineContext;
 import dev.vmckpt.spi.FileCloner;
 import dev.vmckpt.spi.Finding;
 import dev.vmckpt.spi.error.FailureException;
 import dev.vmckpt.spi.error.Refusal;
 import dev.vmckpt.spi.error.RefusedException;
-import dev.vmckpt.spi.remote.RemoteTask;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.HashSet;
@@ -125,7 +123,7 @@ public final class SnapshotEngine {
           continue;
         }
         try {
-          List<Finding> found = adapter.examine(claimed, new Examining(plan, lodging));
+          List<Finding> found = adapter.examine(claimed, lodging);
           if (!found.isEmpty()) {
             findings.put(adapter.name(), found);
           }
@@ -139,23 +137,6 @@ public final class SnapshotEngine {
     return findings;
   }
 
-  private record Examining(Plan plan, Lodging lodging) implements ExamineContext {
-    @Override
-    public int pid() {
-      return plan.pid();
-    }
-
-    @Override
-    public RemoteTask lodger() {
-      return lodging.lodger();
-    }
-
-    @Override
-    public void frozen(Runnable work) {
-      lodging.frozen(work);
-    }
-  }
-
   /** Lets adapters furnish a throwaway process with what they carry; see {@link Rehearsal}. */
   void furnish(int pid, Predicate<Adapter> which) {
     try (Plan plan = planner.plan(pid, Set.of())) {
@@ -164,7 +145,7 @@ public final class SnapshotEngine {
       try {
         for (Adapter adapter : adapters.ordered()) {
           if (which.test(adapter)) {
-            adapter.rehearse(new Examining(plan, lodging));
+            adapter.rehearse(lodging);
           }
         }
       } finally {
