@@ -53,10 +53,15 @@ final class Drives {
 
   private Drives() {}
 
+  /** The nodes of the block graph, each by itself. */
+  static JsonNode nodes(Qmp qmp) {
+    return qmp.execute("query-named-block-nodes", a -> a.put("flat", true));
+  }
+
   /** The files at the ends of the block graph: nodes that have no node below them. */
-  static List<BlockFile> files(Qmp qmp) {
+  static List<BlockFile> files(JsonNode nodes) {
     List<BlockFile> files = new ArrayList<>();
-    for (JsonNode node : qmp.execute("query-named-block-nodes", a -> a.put("flat", true))) {
+    for (JsonNode node : nodes) {
       String driver = node.path("drv").asText();
       if (FILES.contains(driver)) {
         files.add(new BlockFile(node.path("file").asText(), driver, node.path("ro").asBoolean()));
@@ -69,9 +74,9 @@ final class Drives {
    * What a guest writes to that is no file of this machine, and so in no snapshot: another QEMU
    * would go on with what it holds by then.
    */
-  static List<Refusal> elsewhere(Qmp qmp) {
+  static List<Refusal> elsewhere(JsonNode nodes) {
     List<Refusal> refusals = new ArrayList<>();
-    for (JsonNode node : qmp.execute("query-named-block-nodes", a -> a.put("flat", true))) {
+    for (JsonNode node : nodes) {
       String driver = node.path("drv").asText();
       if (!node.path("ro").asBoolean() && !FILES.contains(driver) && !ABOVE.contains(driver)) {
         refusals.add(
@@ -171,7 +176,7 @@ final class Drives {
   static List<Refusal> differences(MachineImage image, MachineRequest request, Qmp qmp) {
     List<Refusal> refusals = new ArrayList<>();
     List<Path> come = new ArrayList<>();
-    files(qmp).forEach(file -> come.add(resolved(image, file.path())));
+    files(nodes(qmp)).forEach(file -> come.add(resolved(image, file.path())));
     for (BlockFile file : image.nodes()) {
       Path other = NewCommandLine.replacement(request.files(), file.path(), image.workingFolder());
       String wanted = other == null ? file.path() : other.toString();

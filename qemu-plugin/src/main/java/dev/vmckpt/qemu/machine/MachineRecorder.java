@@ -83,6 +83,8 @@ public final class MachineRecorder {
     if (machine.endsWith(TYPE_SUFFIX)) {
       machine = machine.substring(0, machine.length() - TYPE_SUFFIX.length());
     }
+    JsonNode nodes = Drives.nodes(qmp);
+    List<Device> devices = devices(qmp);
     facts =
         new Facts(
             versionOf(qmp),
@@ -93,9 +95,9 @@ public final class MachineRecorder {
             qmp.execute("query-kvm").path("enabled").asBoolean() ? "kvm" : "tcg",
             cpus.size(),
             CpuImage.of(qmp, cpus.path(0).path("qom-path").asText()),
-            Drives.files(qmp),
+            Drives.files(nodes),
             Drives.of(qmp),
-            devices(qmp));
+            devices);
     findRam(qmp);
     List<Refusal> refusals = new ArrayList<>();
     for (String reason : blockedReasons(qmp)) {
@@ -107,8 +109,8 @@ public final class MachineRecorder {
     }
     CommandLine parsed = CommandLine.parse(commandLine);
     refusals.addAll(ForeignOptions.refusals(parsed));
-    refusals.addAll(HotPlugged.refusals(parsed.options(), devices(qmp)));
-    refusals.addAll(Drives.elsewhere(qmp));
+    refusals.addAll(HotPlugged.refusals(parsed.options(), devices));
+    refusals.addAll(Drives.elsewhere(nodes));
     return refusals;
   }
 
