@@ -3,7 +3,9 @@ package dev.vmckpt.kvm;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.vmckpt.images.Kvm;
 import dev.vmckpt.kvm.api.KvmIoctl;
 import dev.vmckpt.kvm.api.KvmLayout;
 import dev.vmckpt.kvm.events.IoEventFds;
@@ -42,7 +44,7 @@ class EventsTest {
 
   @BeforeAll
   static void hasKvm() {
-    TestMachine.assumeKvm();
+    assumeTrue(Kvm.isUsable(), Kvm.MISSING);
   }
 
   @BeforeEach

@@ -9,6 +9,7 @@ import dev.vmckpt.ckpt.Checkpointer;
 import dev.vmckpt.ckpt.ProgressListener;
 import dev.vmckpt.ckpt.SnapshotRequest;
 import dev.vmckpt.images.Guest;
+import dev.vmckpt.images.Kvm;
 import dev.vmckpt.images.SelfcheckMachine;
 import dev.vmckpt.kvm.image.KvmImage;
 import dev.vmckpt.kvm.image.SlotImage;
@@ -33,7 +34,7 @@ class OldKernelTest {
 
   @Test
   void theSameSlotsAreSavedAndTheGuestGoesOn() throws IOException {
-    TestMachine.assumeKvm();
+    assumeTrue(Kvm.isUsable(), Kvm.MISSING);
     assumeTrue(Files.isExecutable(Path.of("/usr/bin/qemu-system-x86_64")), "no QEMU");
     List<String> announced = new ArrayList<>();
     try (Guest guest = SelfcheckMachine.kvm().start(folder)) {

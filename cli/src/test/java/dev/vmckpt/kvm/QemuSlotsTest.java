@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import dev.vmckpt.ckpt.Checkpointer;
 import dev.vmckpt.images.Detached;
 import dev.vmckpt.images.Images;
+import dev.vmckpt.images.Kvm;
 import dev.vmckpt.kvm.events.IoEventFds;
 import dev.vmckpt.kvm.events.IrqFds;
 import dev.vmckpt.kvm.image.SlotImage;
@@ -58,7 +59,7 @@ class QemuSlotsTest {
 
   @BeforeAll
   static void hasQemu() {
-    TestMachine.assumeKvm();
+    assumeTrue(Kvm.isUsable(), Kvm.MISSING);
     assumeTrue(Files.isExecutable(Path.of("/usr/bin/qemu-system-x86_64")), "no QEMU");
   }
 

@@ -39,7 +39,7 @@ public final class TestMachine implements AutoCloseable {
    * @param vcpuCount how many
    */
   public TestMachine(int vcpuCount) {
-    assumeKvm();
+    assumeTrue(Kvm.isUsable(), Kvm.MISSING);
     system = new RemoteFd((int) Calls.check("open", "/dev/kvm", SystemFacts.tryOpen(task)));
     vm = make(system, KvmIoctl.CREATE_VM, 0);
     call(vm, KvmIoctl.CREATE_IRQCHIP, 0);
@@ -52,11 +52,6 @@ public final class TestMachine implements AutoCloseable {
       runs.add(map(vcpu, RemoteAddress.NULL));
       struct(vcpu, KvmIoctl.SET_CPUID2, SystemFacts.of(task, system).cpuid());
     }
-  }
-
-  /** Without /dev/kvm, or without the right to use it, there is nothing to try. */
-  public static void assumeKvm() {
-    assumeTrue(Kvm.isUsable(), Kvm.MISSING);
   }
 
   /** This process. */

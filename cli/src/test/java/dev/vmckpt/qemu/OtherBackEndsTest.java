@@ -31,14 +31,14 @@ class OtherBackEndsTest {
   private Vmckpt vmckpt = new Vmckpt(folder);
   private Machine machine = Machine.none(vmckpt);
 
+  /** How many the guest had told of before it was saved. */
+  private long passes;
+
   @BeforeEach
   void begin() {
     vmckpt = new Vmckpt(folder);
     machine = Machine.none(vmckpt);
   }
-
-  /** How many the guest had told of before it was saved. */
-  private long passes;
 
   @AfterEach
   void end() {

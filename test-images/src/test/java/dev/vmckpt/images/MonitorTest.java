@@ -3,7 +3,6 @@ package dev.vmckpt.images;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -20,8 +19,7 @@ class MonitorTest {
 
   @BeforeEach
   void needsKvm() {
-    Assumptions.assumeTrue(
-        Files.isWritable(Path.of("/dev/kvm")), "there is no /dev/kvm that may be written here");
+    Assumptions.assumeTrue(Kvm.isUsable(), Kvm.MISSING);
   }
 
   @ParameterizedTest

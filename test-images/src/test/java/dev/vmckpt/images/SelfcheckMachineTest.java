@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
@@ -28,8 +27,7 @@ class SelfcheckMachineTest {
 
   @BeforeEach
   void needsKvm() {
-    Assumptions.assumeTrue(
-        Files.isWritable(Path.of("/dev/kvm")), "there is no /dev/kvm that may be written here");
+    Assumptions.assumeTrue(Kvm.isUsable(), Kvm.MISSING);
   }
 
   @Test

@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 /** Command lines are taken apart and put together for another QEMU. */
@@ -118,18 +119,15 @@ final class CommandLineTest {
     assertThat(rewrite(plain().on("tcg", "host,-x")).refusals()).hasSize(1);
   }
 
+  private static MachineRequest backEnds(
+      Map<String, String> networks, Map<String, String> chardevs) {
+    return new MachineRequest(
+        null, null, null, Map.of(), networks, chardevs, Set.of(), Path.of("/run/x"));
+  }
+
   @Test
   void backEndsAreReplacedByTheirId() {
-    MachineRequest request =
-        new MachineRequest(
-            null,
-            null,
-            null,
-            Map.of(),
-            Map.of("n", "user"),
-            Map.of("c", "null"),
-            java.util.Set.of(),
-            Path.of("/run/x"));
+    MachineRequest request = backEnds(Map.of("n", "user"), Map.of("c", "null"));
     assertThat(text(rewrite(request, "-netdev", "tap,id=n,ifname=t0", "-chardev", "pty,id=c")))
         .isEqualTo("-netdev user,id=n -chardev null,id=c " + PINNED);
   }
@@ -150,16 +148,7 @@ final class CommandLineTest {
 
   @Test
   void backEndsThatAreWrittenAsJsonAreReplacedToo() {
-    MachineRequest request =
-        new MachineRequest(
-            null,
-            null,
-            null,
-            Map.of(),
-            Map.of("n", "tap"),
-            Map.of(),
-            java.util.Set.of(),
-            Path.of("/run/x"));
+    MachineRequest request = backEnds(Map.of("n", "tap"), Map.of());
     NewCommandLine.Result result = rewrite(request, "-netdev", "{\"type\":\"user\",\"id\":\"n\"}");
     assertThat(result.refusals()).isEmpty();
     assertThat(result.otherUserNetworks()).isTrue();
