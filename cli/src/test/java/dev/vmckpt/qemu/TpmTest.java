@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.vmckpt.images.Detached;
 import dev.vmckpt.kit.Commands;
 import dev.vmckpt.qemu.Vmckpt.Run;
+import dev.vmckpt.qmp.Qmp;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -110,12 +111,15 @@ class TpmTest {
         Machine machine = boot(vmckpt, folder)) {
       awaitWork(3);
       Commands.execute("kill", "-STOP", "" + swtpm.pid());
+      // The guest's driver waits less than a second of the guest's time for its TPM.
+      tell(machine, "stop");
       try {
         assertThat(vmckpt.fails(3, "snapshot", "" + machine.pid()).err())
             .contains("swtpm (process " + swtpm.pid() + ")", "does not run");
       } finally {
         Commands.execute("kill", "-CONT", "" + swtpm.pid());
       }
+      tell(machine, "cont");
       awaitWork(3);
       assertThat(vmckpt.fails(3, "snapshot", "" + machine.pid(), "--drop", control(machine)).err())
           .contains("leave both out, or none");
@@ -123,6 +127,12 @@ class TpmTest {
       machine.saveAndKill("busy", "--qmp", "none");
       machine.restore("busy");
       awaitWork(10);
+    }
+  }
+
+  private static void tell(Machine machine, String command) throws Exception {
+    try (Qmp monitor = machine.monitor()) {
+      monitor.execute(command);
     }
   }
 
