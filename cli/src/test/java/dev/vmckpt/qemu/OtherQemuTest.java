@@ -367,18 +367,6 @@ class OtherQemuTest {
   }
 
   @Test
-  void whatWasPluggedInIsNamed() throws Exception {
-    selfcheck(1, "-accel", "tcg", "-device", "virtio-balloon-pci,id=balloon");
-    moves.awaitGood(1);
-    try (Qmp qmp = Qemu.monitor(first())) {
-      qmp.execute("device_add", a -> a.put("driver", "e1000").put("id", "late").put("romfile", ""));
-    }
-    Run refused = vmckpt.fails(3, "snapshot", "" + moves.pid(), "--machine");
-    assertThat(refused.err()).contains("device late (e1000)").doesNotContain("balloon");
-    moves.awaitGood(2);
-  }
-
-  @Test
   void whatWasStoppedIsStartedStopped() throws Exception {
     selfcheck(1, "-accel", "tcg");
     moves.awaitGood(1);

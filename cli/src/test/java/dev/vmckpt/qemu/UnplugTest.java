@@ -254,15 +254,21 @@ class UnplugTest {
         vmckpt.fails(3, "snapshot", "" + machine.pid(), "--unplug", "usb", "--unplug", "none");
     assertThat(others.err())
         .contains("device usb: tablet sits on it", "device none: the machine has no device");
-    // This one asks no guest.
-    vmckpt.ok("snapshot", "" + machine.pid(), "--name", "a", "--unplug", "tablet");
+    // These ask no guest, and one of them is not on the command line.
+    String both;
     try (Qmp watch = machine.monitor()) {
-      assertThat(usb(watch)).contains("tablet");
+      watch.execute("device_add", args -> args.put("driver", "usb-mouse").put("id", "mouse"));
+      both = usb(watch);
+      assertThat(both).contains("tablet", "mouse");
+    }
+    vmckpt.ok("snapshot", "" + machine.pid(), "--name", "a", "--unplug", "tablet,mouse");
+    try (Qmp watch = machine.monitor()) {
+      assertThat(usb(watch)).isEqualTo(both);
     }
     machine.kill();
     machine.restore("a");
     try (Qmp there = machine.monitor()) {
-      assertThat(usb(there)).contains("tablet");
+      assertThat(usb(there)).isEqualTo(both);
     }
   }
 

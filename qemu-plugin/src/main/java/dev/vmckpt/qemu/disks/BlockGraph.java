@@ -63,7 +63,7 @@ public final class BlockGraph {
    * @param named of {@code query-named-block-nodes}
    * @param graph of {@code x-debug-query-block-graph}
    */
-  static BlockGraph of(JsonNode named, JsonNode graph) {
+  public static BlockGraph of(JsonNode named, JsonNode graph) {
     List<BlockNode> nodes = new ArrayList<>();
     for (JsonNode each : named) {
       nodes.add(
@@ -113,7 +113,7 @@ public final class BlockGraph {
   }
 
   /** The node of a name; null if there is none. */
-  @Nullable BlockNode tryNode(String name) {
+  public @Nullable BlockNode tryNode(String name) {
     for (BlockNode each : nodes) {
       if (each.name().equals(name)) {
         return each;
@@ -154,7 +154,13 @@ public final class BlockGraph {
     return chain;
   }
 
-  private @Nullable BlockNode child(BlockNode node, String role) {
+  /**
+   * What a node uses.
+   *
+   * @param role {@code file} for what a format lies in, {@code backing} for what shows through it
+   * @return null if there is none
+   */
+  public @Nullable BlockNode child(BlockNode node, String role) {
     for (BlockEdge edge : edges) {
       if (edge.kind() == Kind.NODE
           && edge.parent().equals(node.name())

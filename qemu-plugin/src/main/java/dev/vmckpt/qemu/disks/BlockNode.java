@@ -11,9 +11,9 @@ package dev.vmckpt.qemu.disks;
  * @param readOnly whether nothing is written to it
  * @param bytes the length of what it shows, a multiple of 512
  */
-record BlockNode(String name, String driver, String file, boolean readOnly, long bytes) {
+public record BlockNode(String name, String driver, String file, boolean readOnly, long bytes) {
   /** Whether it stands for a regular file, and nothing of QEMU's block layer lies below it. */
-  boolean isFile() {
+  public boolean isFile() {
     return driver.equals("file");
   }
 }

@@ -73,7 +73,6 @@ final class MachineChecks {
     checkPlace();
     checkOptions();
     checkDisks();
-    refusals.addAll(HotPlugged.refusals(line.options(), image.devices()));
     Path binary = Path.of(binary(image, request));
     if (!Files.isExecutable(binary)) {
       add("binary " + binary, "there is no such program", "name another with --binary");

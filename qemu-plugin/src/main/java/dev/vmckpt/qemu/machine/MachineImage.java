@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.qemu.machine;
 
+import dev.vmckpt.qemu.options.CommandLine;
 import dev.vmckpt.spi.remote.RemoteAddress;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -21,6 +22,8 @@ import org.jspecify.annotations.Nullable;
  * @param nodes the files that its block devices read and write
  * @param drives what its guest sees of them; null in snapshots that are older than this
  * @param devices what was added by {@code -device} and {@code device_add}
+ * @param later what is to be taken for its command line if parts came or went after its start; null
+ *     if none did
  * @param obstacles why QEMU would not migrate it, in its words; empty if it would
  * @param stateBytes the length of {@link #STATE}
  */
@@ -38,6 +41,7 @@ public record MachineImage(
     List<BlockFile> nodes,
     @Nullable List<Drive> drives,
     List<Device> devices,
+    @Nullable Later later,
     List<String> obstacles,
     long stateBytes) {
   /** The file of this record within the folder of a snapshot. */
@@ -81,4 +85,17 @@ public record MachineImage(
    * @param type for example {@code virtio-net-pci}
    */
   public record Device(String path, String type) {}
+
+  /**
+   * A machine that is not what its command line says any more.
+   *
+   * @param commandLine that would make it as it was at that instant
+   * @param otherUserNetworks whether it has other user networks than it began with
+   */
+  public record Later(List<String> commandLine, boolean otherUserNetworks) {}
+
+  /** The command line that would make it as it was at that instant. */
+  CommandLine line() {
+    return CommandLine.parse(later == null ? commandLine : later.commandLine());
+  }
 }

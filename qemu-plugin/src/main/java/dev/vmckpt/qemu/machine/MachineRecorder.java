@@ -2,9 +2,11 @@
 package dev.vmckpt.qemu.machine;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.vmckpt.qemu.live.LiveMachine;
 import dev.vmckpt.qemu.machine.MachineImage.BlockFile;
 import dev.vmckpt.qemu.machine.MachineImage.Device;
 import dev.vmckpt.qemu.machine.MachineImage.Drive;
+import dev.vmckpt.qemu.machine.MachineImage.Later;
 import dev.vmckpt.qemu.machine.MachineImage.RamBlock;
 import dev.vmckpt.qemu.options.CommandLine;
 import dev.vmckpt.qmp.Qmp;
@@ -66,7 +68,8 @@ public final class MachineRecorder {
       CpuImage cpu,
       List<BlockFile> nodes,
       List<Drive> drives,
-      List<Device> devices) {}
+      List<Device> devices,
+      @Nullable Later later) {}
 
   /**
    * Asks for everything but the state; the guest may run.
@@ -84,7 +87,10 @@ public final class MachineRecorder {
       machine = machine.substring(0, machine.length() - TYPE_SUFFIX.length());
     }
     JsonNode nodes = Drives.nodes(qmp);
-    List<Device> devices = devices(qmp);
+    CommandLine parsed = CommandLine.parse(commandLine);
+    LiveMachine live = new LiveMachine(qmp);
+    List<Refusal> refusals = new ArrayList<>();
+    Later later = LaterParts.find(live, parsed, refusals);
     facts =
         new Facts(
             versionOf(qmp),
@@ -97,9 +103,9 @@ public final class MachineRecorder {
             CpuImage.of(qmp, cpus.path(0).path("qom-path").asText()),
             Drives.files(nodes),
             Drives.of(qmp),
-            devices);
+            devices(live),
+            later);
     findRam(qmp);
-    List<Refusal> refusals = new ArrayList<>();
     for (String reason : blockedReasons(qmp)) {
       refusals.add(
           new Refusal(
@@ -107,9 +113,7 @@ public final class MachineRecorder {
               "QEMU does not move it: " + reason,
               "remove that device first, or restore the process as it is"));
     }
-    CommandLine parsed = CommandLine.parse(commandLine);
     refusals.addAll(ForeignOptions.refusals(parsed));
-    refusals.addAll(HotPlugged.refusals(parsed.options(), devices));
     refusals.addAll(Drives.elsewhere(nodes));
     return refusals;
   }
@@ -148,19 +152,9 @@ public final class MachineRecorder {
   }
 
   /** What was added by -device and device_add, with an id or without. */
-  static List<Device> devices(Qmp qmp) {
+  static List<Device> devices(LiveMachine live) {
     List<Device> devices = new ArrayList<>();
-    for (String folder : List.of("/machine/peripheral", "/machine/peripheral-anon")) {
-      for (JsonNode child : qmp.execute("qom-list", a -> a.put("path", folder))) {
-        String type = child.path("type").asText();
-        if (type.startsWith("child<")) {
-          devices.add(
-              new Device(
-                  folder + "/" + child.path("name").asText(),
-                  type.substring("child<".length(), type.length() - 1)));
-        }
-      }
-    }
+    live.devices().forEach((path, type) -> devices.add(new Device(path, type)));
     return devices;
   }
 
@@ -226,6 +220,7 @@ public final class MachineRecorder {
             known.nodes(),
             known.drives(),
             known.devices(),
+            known.later(),
             obstacles,
             state.length);
     write(folder.resolve(MachineImage.STATE), state);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.qemu.machine;
 
+import dev.vmckpt.qemu.live.LiveMachine;
 import dev.vmckpt.qemu.machine.MachineImage.Device;
 import dev.vmckpt.qemu.machine.MachineImage.RamBlock;
 import dev.vmckpt.qemu.options.CommandLine;
@@ -158,7 +159,8 @@ public final class MachineStarter {
     for (RamBlock block : blocks) {
       byName.put(block.name(), block);
     }
-    List<Refusal> differences = differences(byName, MachineRecorder.devices(qemu.qmp()));
+    List<Refusal> differences =
+        differences(byName, MachineRecorder.devices(new LiveMachine(qemu.qmp())));
     differences.addAll(Drives.differences(image, request, qemu.qmp()));
     RefusedException.throwIfAny(WHAT, differences);
     try (MemoryFill fill = MemoryFill.into(qemu.pid(), memory)) {
@@ -191,18 +193,28 @@ public final class MachineStarter {
     for (String name : more) {
       refusals.add(different("memory " + name, "only the new QEMU has it"));
     }
-    List<Device> gone = new ArrayList<>(image.devices());
-    gone.removeAll(devices);
+    List<Device> gone = comparable(image.devices());
+    gone.removeAll(comparable(devices));
     for (Device device : gone) {
       refusals.add(different("device " + device.path() + " " + device.type(), "it has none"));
     }
-    List<Device> come = new ArrayList<>(devices);
-    come.removeAll(image.devices());
+    List<Device> come = comparable(devices);
+    come.removeAll(comparable(image.devices()));
     for (Device device : come) {
       refusals.add(
           different("device " + device.path() + " " + device.type(), "only the new QEMU has it"));
     }
     return refusals;
+  }
+
+  /** Processors may be of another model. */
+  private static List<Device> comparable(List<Device> devices) {
+    List<Device> all = new ArrayList<>();
+    for (Device each : devices) {
+      boolean processor = LiveMachine.isProcessor(each.type());
+      all.add(processor ? new Device(each.path(), "processor") : each);
+    }
+    return all;
   }
 
   private static Refusal different(String what, String why) {

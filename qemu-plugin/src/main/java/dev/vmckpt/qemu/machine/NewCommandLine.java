@@ -5,6 +5,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.vmckpt.qemu.live.LiveMachine;
 import dev.vmckpt.qemu.options.CommandLine;
 import dev.vmckpt.qemu.options.CommandLine.Option;
 import dev.vmckpt.qemu.options.OptionValue;
@@ -88,7 +89,7 @@ final class NewCommandLine {
   }
 
   private Result make() {
-    CommandLine old = CommandLine.parse(image.commandLine());
+    CommandLine old = image.line();
     refusals.addAll(ForeignOptions.refusals(old));
     String accelerator =
         request.accelerator() == null ? image.accelerator() : request.accelerator();
@@ -98,6 +99,12 @@ final class NewCommandLine {
     String cpu = request.cpu() == null ? last(old, "cpu") : request.cpu();
     String accelValue = last(old, "accel");
     boolean keepAccel = same && accelValue != null && accelValue.startsWith(accelerator);
+    if (image.later() != null && image.later().otherUserNetworks()) {
+      otherUserNetworks = true;
+      notes.add(
+          "user networks came or went after its start: they begin anew, with the forwarded ports"
+              + " and without leases, and with what else they have by themselves");
+    }
     for (Option option : old.options()) {
       if (!DROPPED.contains(option.name())) {
         rewrite(option);
@@ -172,6 +179,8 @@ final class NewCommandLine {
       line(option);
     } else if (name.equals("chardev")) {
       made.add(option.with(chardev(value)));
+    } else if (name.equals("device")) {
+      made.add(processor(option));
     } else if (name.equals("netdev")) {
       made.add(option.with(network(option)));
     } else if (name.equals("monitor") || name.equals("qmp") || name.equals("qmp-pretty")) {
@@ -179,6 +188,18 @@ final class NewCommandLine {
     } else {
       made.add(option);
     }
+  }
+
+  /** One that came later is of the model that all have now; any other device is as it was. */
+  private Option processor(Option device) {
+    String type = device.first("driver");
+    String wanted = request.cpu();
+    if (wanted == null || !LiveMachine.isProcessor(type)) {
+      return device;
+    }
+    String kind = type.substring(type.lastIndexOf('-', type.lastIndexOf('-') - 1));
+    return device.with(
+        device.keys().without("").with("driver", wanted.split(",", -1)[0] + kind).toString());
   }
 
   /** The monitor that an earlier start of ours had. */
@@ -201,7 +222,7 @@ final class NewCommandLine {
     return other + ",id=" + id;
   }
 
-  private static boolean isUserNetwork(Option option) {
+  static boolean isUserNetwork(Option option) {
     return option.first("type").equals("user");
   }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.qemu.marks;
 
-import com.fasterxml.jackson.databind.JsonNode;
+import dev.vmckpt.qemu.qom.Qom;
 import dev.vmckpt.qmp.Qmp;
 import dev.vmckpt.qmp.QmpErrorException;
 import java.util.ArrayList;
@@ -23,8 +23,7 @@ public record Mark(String name) {
   /** All that are set. */
   public static List<Mark> all(Qmp qmp) {
     List<Mark> marks = new ArrayList<>();
-    for (JsonNode object : qmp.execute("qom-list", args -> args.put("path", "/objects"))) {
-      String name = object.path("name").asText();
+    for (String name : Qom.children(qmp, Qom.OBJECTS).keySet()) {
       PartName whose = PartName.tryRead(name);
       if (whose != null && whose.mark().equals(name)) {
         marks.add(new Mark(name));

@@ -50,6 +50,14 @@ public record CommandLine(String program, List<Option> options, List<Refusal> do
     public Option with(String other) {
       return new Option(name, other);
     }
+
+    /** The same with another value of one of its keys. */
+    public Option with(String key, String other) {
+      return with(
+          OptionJson.is(text())
+              ? OptionJson.with(text(), key, other)
+              : keys().with(key, other).toString());
+    }
   }
 
   /** The words that a process was started with; none if it is gone, or not ours to see. */

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.qemu.plug;
 
-import com.fasterxml.jackson.databind.JsonNode;
+import dev.vmckpt.qemu.live.LiveMachine;
 import dev.vmckpt.qemu.options.CommandLine;
 import dev.vmckpt.qemu.options.CommandLine.Option;
 import dev.vmckpt.qemu.plug.Part.Kind;
+import dev.vmckpt.qemu.qom.Qom;
 import dev.vmckpt.qmp.Qmp;
 import dev.vmckpt.spi.error.Refusal;
 import dev.vmckpt.spi.error.RefusedException;
@@ -23,12 +24,11 @@ import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Finds what a device was made of: by the command line of its QEMU, and by what QEMU tells of what
- * the command line left to it (the slot, the hardware address). Nothing is changed.
+ * Finds what a device was made of: by the command line of its QEMU, or by what QEMU tells of one
+ * that came later, and of what the command line left to it (the slot, the hardware address).
+ * Nothing is changed.
  */
 public final class DeviceFinder {
-  private static final String PERIPHERAL = "/machine/peripheral";
-
   /** Which keys name another part, and of which kind. */
   private static final Map<String, Kind> REFERENCES =
       Map.of(
@@ -45,6 +45,9 @@ public final class DeviceFinder {
    */
   private static final Set<String> STAYING = Set.of("stream", "dgram", "hubport");
 
+  /** What QEMU chooses where the command line says nothing, and a guest knows a device by. */
+  private static final List<String> PLACES = List.of("addr", "mac", "port");
+
   private static final List<String> GIVEN_UP = List.of("runas", "chroot", "run-with");
 
   private static final String BY_HAND =
@@ -55,6 +58,7 @@ public final class DeviceFinder {
   private final int pid;
   private final Qmp qmp;
   private final CommandLine line;
+  private final LiveMachine live;
   private final List<Refusal> refusals = new ArrayList<>();
   private String id = "";
 
@@ -66,6 +70,7 @@ public final class DeviceFinder {
     this.pid = pid;
     this.qmp = qmp;
     line = CommandLine.of(pid);
+    live = new LiveMachine(qmp);
   }
 
   /**
@@ -89,7 +94,7 @@ public final class DeviceFinder {
   }
 
   private @Nullable PluggedDevice tryFind() {
-    Set<String> there = peripherals();
+    Set<String> there = new TreeSet<>(Qom.children(qmp, Qom.PERIPHERAL).keySet());
     if (!there.contains(id)) {
       refuse(
           "the machine has no device of that id",
@@ -110,9 +115,10 @@ public final class DeviceFinder {
     }
     Option option = tryOption("device", id);
     if (option == null) {
-      refuse(
-          "it was plugged into the running machine, and QEMU does not tell what it was made of",
-          BY_HAND);
+      option = live.device(path()).option();
+    }
+    if (option == null) {
+      refuse("QEMU does not tell what it was made of", BY_HAND);
       return null;
     }
     int before = refusals.size();
@@ -134,18 +140,12 @@ public final class DeviceFinder {
     return new Option(part.kind().name().toLowerCase(Locale.ROOT), part.options());
   }
 
-  private void refuse(String why, String remedy) {
-    refusals.add(new Refusal("device " + id, why, remedy));
+  private String path() {
+    return Qom.PERIPHERAL + "/" + id;
   }
 
-  private Set<String> peripherals() {
-    Set<String> ids = new TreeSet<>();
-    for (JsonNode child : Part.list(qmp, PERIPHERAL)) {
-      if (child.path("type").asText().startsWith("child<")) {
-        ids.add(child.path("name").asText());
-      }
-    }
-    return ids;
+  private void refuse(String why, String remedy) {
+    refusals.add(new Refusal("device " + id, why, remedy));
   }
 
   private @Nullable Option tryOption(String name, String wanted) {
@@ -161,21 +161,14 @@ public final class DeviceFinder {
   /** The device as it is on the command line, and where QEMU has put it. */
   private Part pinned(Option option) {
     Part device = new Part(Kind.DEVICE, id, option.text());
-    if (option.get("addr").isEmpty()) {
-      device = pin(device, "addr", "legacy-addr");
-    }
-    if (option.get("mac").isEmpty()) {
-      device = pin(device, "mac", "mac");
-    }
-    if (option.get("port").isEmpty() && option.first("driver").startsWith("usb-")) {
-      device = pin(device, "port", "port");
+    Option told = live.device(path()).option();
+    for (String key : PLACES) {
+      String place = told == null ? "" : told.get(key);
+      if (option.get(key).isEmpty() && !place.isEmpty()) {
+        device = device.with(key, place);
+      }
     }
     return device;
-  }
-
-  private Part pin(Part device, String key, String property) {
-    String value = Part.property(qmp, PERIPHERAL + "/" + id, property);
-    return value.isEmpty() ? device : device.with(key, value);
   }
 
   /** Adds a part, and before it those that it names. */
@@ -196,7 +189,12 @@ public final class DeviceFinder {
     String shown = "its " + what + " " + name;
     Option option = tryOption(what, name);
     if (option == null) {
-      refuse(shown + " is not on the command line, and QEMU does not tell of it", BY_HAND);
+      option = live.backEnd(what, name).option();
+    }
+    if (option == null) {
+      refuse(
+          shown + " is not on the command line, and QEMU does not tell what it was made of",
+          BY_HAND);
       return;
     }
     if (kind == Kind.NETDEV && stays(option)) {
@@ -300,14 +298,9 @@ public final class DeviceFinder {
 
   /** What sits on a device would go with it. */
   private void checkAlone() {
-    String inside = PERIPHERAL + "/" + id + "/";
-    for (String folder : List.of(PERIPHERAL, PERIPHERAL + "-anon")) {
-      for (JsonNode child : Part.list(qmp, folder)) {
-        String path = folder + "/" + child.path("name").asText();
-        if (child.path("type").asText().startsWith("child<")
-            && Part.property(qmp, path, "parent_bus").startsWith(inside)) {
-          refuse(child.path("name").asText() + " sits on it", "unplug that one");
-        }
+    for (String path : live.devices().keySet()) {
+      if (live.bus(path).startsWith(path() + "/")) {
+        refuse(path.substring(path.lastIndexOf('/') + 1) + " sits on it", "unplug that one");
       }
     }
   }

@@ -6,9 +6,8 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.vmckpt.qemu.options.CommandLine.Option;
 import dev.vmckpt.qemu.options.OptionJson;
-import dev.vmckpt.qemu.options.OptionValue;
+import dev.vmckpt.qemu.qom.Qom;
 import dev.vmckpt.qmp.Qmp;
-import dev.vmckpt.qmp.QmpErrorException;
 import dev.vmckpt.spi.error.FailureException;
 import java.time.Duration;
 import java.util.List;
@@ -38,12 +37,7 @@ public record Part(Kind kind, String id, String options) {
 
   /** The same with another value for a key. */
   Part with(String key, String value) {
-    return new Part(
-        kind,
-        id,
-        OptionJson.is(options)
-            ? OptionJson.with(options, key, value)
-            : OptionValue.parse(options, true).with(key, value).toString());
+    return new Part(kind, id, new Option("", options).with(key, value).text());
   }
 
   /** The value of one of its keys; empty if there is none. */
@@ -92,34 +86,15 @@ public record Part(Kind kind, String id, String options) {
   boolean isThere(Qmp qmp) {
     return switch (kind) {
       case CHARDEV -> names(qmp.execute("query-chardev", none -> {}, PATIENCE), "label");
-      case OBJECT -> isListed(qmp, "/objects");
+      case OBJECT -> Qom.children(qmp, Qom.OBJECTS).containsKey(id);
       case NETDEV -> isNetwork(ask(qmp, words("info network")).asText());
-      case DEVICE -> isListed(qmp, "/machine/peripheral");
+      case DEVICE -> Qom.children(qmp, Qom.PERIPHERAL).containsKey(id);
     };
   }
 
   /** By what is printed for people: {@code ID: index=0,type=…}, behind what else there may be. */
   private boolean isNetwork(String networks) {
     return List.of(networks.split("\\s+", -1)).contains(id + ":");
-  }
-
-  private boolean isListed(Qmp qmp, String folder) {
-    return names(list(qmp, folder), "name");
-  }
-
-  /** What lies in a folder of QEMU's objects. */
-  static JsonNode list(Qmp qmp, String folder) {
-    return qmp.execute("qom-list", args -> args.put("path", folder), PATIENCE);
-  }
-
-  /** A property of one of QEMU's objects, as text; empty if it has none of that name. */
-  static String property(Qmp qmp, String path, String name) {
-    try {
-      return qmp.execute("qom-get", args -> args.put("path", path).put("property", name), PATIENCE)
-          .asText();
-    } catch (QmpErrorException e) {
-      return "";
-    }
   }
 
   private boolean names(JsonNode all, String key) {

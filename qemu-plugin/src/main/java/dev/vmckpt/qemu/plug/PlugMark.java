@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.vmckpt.qemu.plug;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import dev.vmckpt.qemu.marks.Mark;
 import dev.vmckpt.qemu.marks.PartName;
+import dev.vmckpt.qemu.qom.Qom;
 import dev.vmckpt.qmp.Qmp;
 import dev.vmckpt.qmp.QmpErrorException;
 import dev.vmckpt.spi.error.SnapshotException;
@@ -50,8 +50,7 @@ public record PlugMark(String name, List<PluggedDevice> devices) {
   /** All that are set. */
   static List<PlugMark> all(Qmp qmp) {
     List<PlugMark> marks = new ArrayList<>();
-    for (JsonNode object : Part.list(qmp, "/objects")) {
-      String name = object.path("name").asText();
+    for (String name : Qom.children(qmp, Qom.OBJECTS).keySet()) {
       PartName whose = PartName.tryRead(name);
       if (whose != null && whose.plug().equals(name)) {
         tryRead(qmp, name).ifPresent(marks::add);
@@ -62,7 +61,7 @@ public record PlugMark(String name, List<PluggedDevice> devices) {
 
   /** One that an older or newer vmckpt has written otherwise is left to that. */
   private static Optional<PlugMark> tryRead(Qmp qmp, String name) {
-    byte[] text = Part.property(qmp, "/objects/" + name, "data").getBytes(StandardCharsets.UTF_8);
+    byte[] text = Qom.text(qmp, Qom.OBJECTS + "/" + name, "data").getBytes(StandardCharsets.UTF_8);
     try {
       Text read = RecordJson.read(text, 0, text.length, Text.class, name);
       return Optional.of(new PlugMark(name, read.devices()));

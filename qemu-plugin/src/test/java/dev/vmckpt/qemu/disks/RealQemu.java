@@ -25,7 +25,7 @@ import java.util.concurrent.TimeUnit;
  * that the first one listens. What a guest would write is written by QEMU's own {@code qemu-io},
  * through the same formats.
  */
-final class RealQemu implements AutoCloseable {
+public final class RealQemu implements AutoCloseable {
   private static final Duration PATIENCE = Duration.ofSeconds(60);
 
   private final Process process;
@@ -36,7 +36,8 @@ final class RealQemu implements AutoCloseable {
     this.qmp = qmp;
   }
 
-  static RealQemu start(Path folder, String... options) {
+  /** Starts one. */
+  public static RealQemu start(Path folder, String... options) {
     List<String> command =
         new ArrayList<>(
             List.of(
@@ -79,7 +80,8 @@ final class RealQemu implements AutoCloseable {
     }
   }
 
-  Qmp qmp() {
+  /** Its monitor. */
+  public Qmp qmp() {
     return qmp;
   }
 

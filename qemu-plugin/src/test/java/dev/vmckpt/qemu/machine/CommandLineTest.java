@@ -31,6 +31,7 @@ final class CommandLineTest {
         List.of(new BlockFile("a.img", "file", false)),
         List.of(),
         List.of(),
+        null,
         List.of(),
         1);
   }
