@@ -90,6 +90,7 @@ packet:         db 16, 0
 config_label:   db "vmckpt selfcheck"
 config_memory:  dd MEMORY_MIB                   ; under test; 0 for all there is
 config_disk:    dd DISK_A_PASS                  ; sectors written in a pass; 0 for none
+config_rest:    dd 0                            ; ticks that the first cpu rests after each one that it works
 
                 times 510 - ($ - $$) db 0
                 dw 0xaa55
@@ -166,7 +167,20 @@ timer:
                 inc qword [BLOCK_0 + core.ticks]
                 mov al, 0x20
                 out 0x20, al
-                pop rax
+                cmp byte [resting], 0
+                jne .done
+                mov eax, [config_rest]
+                test eax, eax
+                jz .done
+                mov byte [resting], 1
+                add rax, [BLOCK_0 + core.ticks]
+.rest:          sti                             ; takes effect behind the next: no tick is missed between them
+                hlt
+                cli
+                cmp [BLOCK_0 + core.ticks], rax
+                jb .rest
+                mov byte [resting], 0
+.done:          pop rax
                 iretq
 
 %macro counter 2
@@ -361,6 +375,7 @@ second_id:      dd 0                            ; in the highest byte
 shown:          dd 0
 vectors:        db 0
 second_started: db 0
+resting:        db 0
 line_lock:      db 0
 
                 descriptors

@@ -59,7 +59,7 @@ class OtherBackEndsTest {
    * @param format what is said of its disk, which is a raw one
    */
   private void bootAndSave(String format) throws Exception {
-    SelfcheckMachine.kvm().checking(16).makeDisk(folder);
+    SelfcheckMachine.kvm().checking(16).resting(3).makeDisk(folder);
     machine =
         Machine.boot(
             vmckpt,

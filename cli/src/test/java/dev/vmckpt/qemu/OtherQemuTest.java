@@ -65,6 +65,8 @@ class OtherQemuTest {
     }
     moves.is(
         SelfcheckMachine.kvm()
+            .checking(16)
+            .resting(3)
             .withDisk(SelfcheckMachine.Disk.VIRTIO)
             .withCpus(cpus)
             .with(options.toArray(new String[0]))
@@ -327,11 +329,11 @@ class OtherQemuTest {
     moves.restore("m");
     long whole = (System.nanoTime() - begun) / 1_000_000;
     moves.end();
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 4; i++) {
       Process run =
           marked.start(
               folder.resolve("out"), folder.resolve("err"), "restore", "m", "--on", "qemu");
-      Thread.sleep(whole * (9 + i) / 16);
+      Thread.sleep(whole * (5 + i) / 8);
       run.destroyForcibly().waitFor();
       // One that was let go goes on; any other ends.
       Health.await("none is left that waits", () -> started().stream().allMatch(this::runs));

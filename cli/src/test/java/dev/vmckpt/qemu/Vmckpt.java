@@ -4,6 +4,7 @@ package dev.vmckpt.qemu;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.vmckpt.images.Detached;
+import dev.vmckpt.kit.Launcher;
 import dev.vmckpt.kit.Marks;
 import dev.vmckpt.spi.json.JsonTree;
 import dev.vmckpt.spi.json.RecordJson;
@@ -24,8 +25,7 @@ import java.util.stream.Stream;
  * The command line as a user starts it, in a process of its own, with a store of its own. Whatever
  * it starts and leaves behind carries a mark: its oom_score_adj, which every child inherits.
  *
- * <p>With the property {@code vmckpt.launcher} it is the launcher of that path, else this build's
- * classes.
+ * <p>It is started by the {@link Launcher}.
  */
 final class Vmckpt {
   /** Executes its arguments where /dev has what a program needs, and no KVM. */
@@ -68,14 +68,12 @@ final class Vmckpt {
    * @param folder for what it says; the store is a folder in it
    */
   Vmckpt(Path folder) {
-    this(
-        folder,
-        folder.resolve("store"),
-        Marks.fresh(),
-        List.of(),
-        System.getProperty("java.class.path"));
+    this(folder, folder.resolve("store"), Marks.fresh(), List.of(), "");
   }
 
+  /**
+   * @param classPath of classes to be run without the launcher; empty for none
+   */
   private Vmckpt(Path folder, Path store, int mark, List<String> prefix, String classPath) {
     this.folder = folder;
     this.store = store;
@@ -102,7 +100,8 @@ final class Vmckpt {
   Vmckpt asNobody(Path place) throws IOException {
     StringBuilder copies = new StringBuilder();
     int number = 0;
-    for (String entry : classPath.split(File.pathSeparator, -1)) {
+    String classes = System.getProperty("java.class.path");
+    for (String entry : classes.split(File.pathSeparator, -1)) {
       Path from = Path.of(entry);
       Path to = place.resolve("" + number++ + from.getFileName());
       if (Files.isRegularFile(from)) {
@@ -149,8 +148,7 @@ final class Vmckpt {
         new ArrayList<>(
             List.of("/bin/sh", "-c", "echo $0 >/proc/self/oom_score_adj; exec \"$@\"", "" + mark));
     command.addAll(prefix);
-    String launcher = System.getProperty("vmckpt.launcher", "");
-    if (launcher.isEmpty()) {
+    if (!classPath.isEmpty()) {
       command.addAll(
           List.of(
               Path.of(System.getProperty("java.home"), "bin", "java").toString(),
@@ -163,7 +161,7 @@ final class Vmckpt {
               classPath,
               "dev.vmckpt.cli.Main"));
     } else {
-      command.add(launcher);
+      command.add(Launcher.path().toString());
     }
     command.addAll(Arrays.asList(arguments));
     ProcessBuilder builder = new ProcessBuilder(command);

@@ -22,6 +22,8 @@ import java.util.List;
  *     MiB below 4 GiB
  * @param disk how the disk is connected that the guest boots from, writes and verifies
  * @param diskSectors how many sectors it writes in a pass; 0 for none
+ * @param restTicks how many ticks of 10 ms its first cpu rests after each one that it works; 0 for
+ *     none
  * @param memfd whether the machine's memory is a memory file, shared
  * @param more options of QEMU
  */
@@ -31,9 +33,10 @@ public record SelfcheckMachine(
     int testedMib,
     Disk disk,
     int diskSectors,
+    int restTicks,
     boolean memfd,
     List<String> more) {
-  /** Where the two numbers lie in the boot sector; see selfcheck.asm. */
+  /** Where the three numbers lie in the boot sector; see selfcheck.asm. */
   private static final int CONFIG = 0x1b0;
 
   /** How the disk is connected. */
@@ -44,44 +47,53 @@ public record SelfcheckMachine(
 
   /** One cpu, 256 MiB, 64 of them checked, an IDE disk. */
   public static SelfcheckMachine kvm() {
-    return new SelfcheckMachine(1, 256, 64, Disk.IDE, 1, false, List.of());
+    return new SelfcheckMachine(1, 256, 64, Disk.IDE, 1, 0, false, List.of());
   }
 
   /** With so many cpus. */
   public SelfcheckMachine withCpus(int number) {
-    return new SelfcheckMachine(number, memoryMib, testedMib, disk, diskSectors, memfd, more);
+    return new SelfcheckMachine(
+        number, memoryMib, testedMib, disk, diskSectors, restTicks, memfd, more);
   }
 
   /** With so much memory, all of it checked. */
   public SelfcheckMachine withMemory(int mib) {
-    return new SelfcheckMachine(cpus, mib, 0, disk, diskSectors, memfd, more);
+    return new SelfcheckMachine(cpus, mib, 0, disk, diskSectors, restTicks, memfd, more);
   }
 
   /** With so much of its memory checked. */
   public SelfcheckMachine checking(int mib) {
-    return new SelfcheckMachine(cpus, memoryMib, mib, disk, diskSectors, memfd, more);
+    return new SelfcheckMachine(cpus, memoryMib, mib, disk, diskSectors, restTicks, memfd, more);
   }
 
   /** With another disk. */
   public SelfcheckMachine withDisk(Disk other) {
-    return new SelfcheckMachine(cpus, memoryMib, testedMib, other, diskSectors, memfd, more);
+    return new SelfcheckMachine(
+        cpus, memoryMib, testedMib, other, diskSectors, restTicks, memfd, more);
   }
 
   /** With so many sectors written in each pass: each is some 150 port I/Os of an IDE disk. */
   public SelfcheckMachine writing(int sectors) {
-    return new SelfcheckMachine(cpus, memoryMib, testedMib, disk, sectors, memfd, more);
+    return new SelfcheckMachine(cpus, memoryMib, testedMib, disk, sectors, restTicks, memfd, more);
+  }
+
+  /** With a first cpu that rests so many ticks after each one that it works. */
+  public SelfcheckMachine resting(int ticks) {
+    return new SelfcheckMachine(cpus, memoryMib, testedMib, disk, diskSectors, ticks, memfd, more);
   }
 
   /** With a shared memory file for memory. */
   public SelfcheckMachine inMemfd() {
-    return new SelfcheckMachine(cpus, memoryMib, testedMib, disk, diskSectors, true, more);
+    return new SelfcheckMachine(
+        cpus, memoryMib, testedMib, disk, diskSectors, restTicks, true, more);
   }
 
   /** With more options of QEMU. */
   public SelfcheckMachine with(String... options) {
     List<String> all = new ArrayList<>(more);
     all.addAll(List.of(options));
-    return new SelfcheckMachine(cpus, memoryMib, testedMib, disk, diskSectors, memfd, all);
+    return new SelfcheckMachine(
+        cpus, memoryMib, testedMib, disk, diskSectors, restTicks, memfd, all);
   }
 
   /** Where the disk of a machine lies that was started with a folder. */
@@ -122,8 +134,8 @@ public record SelfcheckMachine(
   /** Makes the disk that it boots from, without starting it. */
   public Path makeDisk(Path folder) {
     Path made = diskIn(folder);
-    ByteBuffer numbers = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN);
-    numbers.putInt(testedMib).putInt(diskSectors).flip();
+    ByteBuffer numbers = ByteBuffer.allocate(12).order(ByteOrder.LITTLE_ENDIAN);
+    numbers.putInt(testedMib).putInt(diskSectors).putInt(restTicks).flip();
     try {
       Files.copy(Images.selfcheck(), made, StandardCopyOption.REPLACE_EXISTING);
       try (FileChannel channel = FileChannel.open(made, StandardOpenOption.WRITE)) {

@@ -7,6 +7,7 @@ import dev.vmckpt.qmp.Qmp;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -22,9 +23,9 @@ final class LiveNetworks {
   /** What a user network is called without being told; of another one the mask is not told. */
   private static final String USUAL_NET = "10.0.2.0";
 
-  /** {@code n: index=0,type=user,net=10.0.2.0,restrict=off}, behind what else there may be. */
+  /** {@code n: index=0,type=user,net=10.0.2.0,restrict=off}, behind whom it serves. */
   private static final Pattern LINE =
-      Pattern.compile("[ \\\\]*(\\S+?): index=\\d+,type=(\\w+)(?:,(.*))?");
+      Pattern.compile("(\\S+): index=\\d+,type=(\\w+)(?:,(.*))?$", Pattern.MULTILINE);
 
   /** {@code Hub -1 (n):}; older ones say VLAN. */
   private static final Pattern HUB = Pattern.compile("(?:Hub|VLAN) \\S+ \\((.*)\\):");
@@ -36,14 +37,14 @@ final class LiveNetworks {
 
   private final Map<String, Network> networks;
   private final Map<String, List<String>> forwards;
-  private final String all;
+  private final List<String> words;
 
   private record Network(String type, String words) {}
 
   private LiveNetworks(String networks, String forwards) {
     this.networks = parse(networks);
     this.forwards = parseForwards(forwards);
-    all = networks;
+    words = List.of(networks.split("[\\s\\\\]+", -1));
   }
 
   static LiveNetworks read(Qmp qmp) {
@@ -67,12 +68,10 @@ final class LiveNetworks {
 
   private static Map<String, Network> parse(String text) {
     Map<String, Network> networks = new LinkedHashMap<>();
-    for (String line : text.split("\n", -1)) {
-      Matcher matcher = LINE.matcher(line);
-      if (matcher.matches()) {
-        String words = matcher.group(3) == null ? "" : matcher.group(3);
-        networks.put(matcher.group(1), new Network(matcher.group(2), words));
-      }
+    Matcher line = LINE.matcher(text);
+    while (line.find()) {
+      String words = line.group(3) == null ? "" : line.group(3);
+      networks.put(line.group(1), new Network(line.group(2), words));
     }
     return networks;
   }
@@ -88,7 +87,7 @@ final class LiveNetworks {
       } else if (forward.matches()) {
         String from = forward.group(2).equals("*") ? "" : forward.group(2);
         here.add(
-            forward.group(1).toLowerCase(java.util.Locale.ROOT)
+            forward.group(1).toLowerCase(Locale.ROOT)
                 + (":" + from + ":" + forward.group(3))
                 + ("-" + forward.group(4) + ":" + forward.group(5)));
       }
@@ -96,9 +95,9 @@ final class LiveNetworks {
     return forwards;
   }
 
-  /** Whether QEMU has one, of whatever kind. */
+  /** Whether QEMU has one, of whatever kind: not all of them are told more of than their ids. */
   boolean has(String id) {
-    return networks.containsKey(id) || List.of(all.split("[\\s\\\\]+", -1)).contains(id);
+    return words.contains(id) || words.contains(id + ":");
   }
 
   /** Those that QEMU is itself, in their order. */

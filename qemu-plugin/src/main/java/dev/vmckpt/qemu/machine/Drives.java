@@ -8,6 +8,7 @@ import dev.vmckpt.qmp.Qmp;
 import dev.vmckpt.spi.error.Refusal;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -118,8 +119,27 @@ final class Drives {
     return null;
   }
 
+  /**
+   * The file that stands in for that of a path.
+   *
+   * @param files for the path of a disk its file
+   * @return null if it is to be used itself
+   */
+  static @Nullable Path replacement(MachineImage image, Map<String, Path> files, String path) {
+    for (Map.Entry<String, Path> each : files.entrySet()) {
+      if (each.getKey().equals(path) || same(image, each.getKey(), path)) {
+        return each.getValue();
+      }
+    }
+    return null;
+  }
+
   private static boolean same(MachineImage image, String one, String other) {
-    return resolved(image, one).equals(resolved(image, other));
+    try {
+      return resolved(image, one).equals(resolved(image, other));
+    } catch (InvalidPathException e) {
+      return false;
+    }
   }
 
   private static Path resolved(MachineImage image, String path) {
@@ -178,7 +198,7 @@ final class Drives {
     List<Path> come = new ArrayList<>();
     files(nodes(qmp)).forEach(file -> come.add(resolved(image, file.path())));
     for (BlockFile file : image.nodes()) {
-      Path other = NewCommandLine.replacement(request.files(), file.path(), image.workingFolder());
+      Path other = replacement(image, request.files(), file.path());
       String wanted = other == null ? file.path() : other.toString();
       if (!come.remove(resolved(image, wanted))) {
         refusals.add(new Refusal("disk " + wanted, "the new QEMU does not use it", REMEDY));

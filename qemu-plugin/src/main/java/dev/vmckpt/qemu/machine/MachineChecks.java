@@ -117,7 +117,7 @@ final class MachineChecks {
   /** A disk that the guest writes has to be a copy of that instant, given to us by our caller. */
   private void checkDisks() {
     for (BlockFile file : image.nodes()) {
-      Path other = NewCommandLine.replacement(request.files(), file.path(), image.workingFolder());
+      Path other = Drives.replacement(image, request.files(), file.path());
       if (other == null && !file.readOnly()) {
         add(
             "disk " + file.path(),

@@ -10,12 +10,9 @@ import dev.vmckpt.qemu.options.CommandLine;
 import dev.vmckpt.qemu.options.CommandLine.Option;
 import dev.vmckpt.qemu.options.OptionValue;
 import dev.vmckpt.spi.error.Refusal;
-import java.io.IOException;
-import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
@@ -261,23 +258,8 @@ final class NewCommandLine {
 
   /** The new file of a disk, by its name as it is written or by where that leads. */
   private String replaced(String path) {
-    Path other = replacement(request.files(), path, image.workingFolder());
+    Path other = Drives.replacement(image, request.files(), path);
     return other == null ? path : other.toString();
-  }
-
-  static @Nullable Path replacement(Map<String, Path> files, String path, String folder) {
-    Path exact = files.get(path);
-    if (exact != null) {
-      return exact;
-    }
-    try {
-      Path absolute = Path.of(folder).resolve(path).normalize();
-      Path named = files.get(absolute.toString());
-      return named == null ? files.get(absolute.toRealPath().toString()) : named;
-    } catch (InvalidPathException | IOException e) {
-      // What is not there leads nowhere else.
-      return null;
-    }
   }
 
   /** A line that is a file goes on at its end; QEMU would begin it anew. */

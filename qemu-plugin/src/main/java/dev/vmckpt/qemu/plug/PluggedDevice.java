@@ -13,6 +13,7 @@ import dev.vmckpt.spi.error.FailureException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.locks.LockSupport;
 
 /**
@@ -140,7 +141,7 @@ public record PluggedDevice(String id, List<Part> parts) {
         if (System.nanoTime() > deadline) {
           throw new FailureException(
               "QEMU keeps "
-                  + part.kind().name().toLowerCase(java.util.Locale.ROOT)
+                  + part.kind().name().toLowerCase(Locale.ROOT)
                   + " "
                   + part.id()
                   + ": "

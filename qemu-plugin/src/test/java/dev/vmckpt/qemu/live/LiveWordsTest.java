@@ -4,6 +4,7 @@ package dev.vmckpt.qemu.live;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.vmckpt.qemu.options.CommandLine.Option;
+import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 
@@ -13,6 +14,8 @@ class LiveWordsTest {
       """
       hub 0
        \\ hp
+       \\ h1: u: index=0,type=user,net=10.0.2.0,restrict=off
+       \\ h2: virtio-net-pci.0: index=0,type=nic,model=virtio-net-pci,macaddr=52:54:00:12:34:57
       n2: index=0,type=user,net=192.168.7.0,restrict=off
       vn: index=0,type=nic,model=virtio-net-pci,macaddr=52:54:00:12:34:56
        \\ n: index=0,type=user,net=10.0.2.0,restrict=on
@@ -52,9 +55,9 @@ class LiveWordsTest {
     assertThat(network("st")).isEqualTo("not told: stream");
     assertThat(network("n2")).isEqualTo("not told: user");
     assertThat(network("hp")).isEqualTo("not told: ");
-    assertThat(all.users()).containsExactly("n2", "n");
-    assertThat(all.has("hp")).isTrue();
-    assertThat(all.has("vn")).isTrue();
+    assertThat(all.users()).containsExactly("u", "n2", "n");
+    assertThat(List.of("hp", "h1", "u", "h2", "vn", "n", "fd")).allMatch(all::has);
+    assertThat(network("u")).isEqualTo("user,id=u,restrict=off");
     assertThat(all.has("gone")).isFalse();
   }
 
