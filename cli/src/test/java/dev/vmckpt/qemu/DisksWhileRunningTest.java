@@ -21,12 +21,15 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 
 /**
  * A Linux guest that writes checksummed blocks all the time: its disk is kept as it was at an
  * instant, and goes with the memory of that instant.
  */
 @Timeout(600)
+@Execution(ExecutionMode.CONCURRENT)
 class DisksWhileRunningTest {
   private static final Duration PATIENCE = Duration.ofSeconds(90);
 

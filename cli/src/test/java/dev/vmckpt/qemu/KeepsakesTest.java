@@ -15,8 +15,11 @@ import java.util.Objects;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
 
 /** What a snapshot keeps of a guest for people. */
+@Execution(ExecutionMode.CONCURRENT)
 class KeepsakesTest {
   @TempDir Path folder = Path.of("/nonexistent");
 

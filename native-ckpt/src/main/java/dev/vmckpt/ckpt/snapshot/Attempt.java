@@ -133,6 +133,12 @@ final class Attempt {
       planAgain(recorder, lodging);
     }
     detachments.detach(adapters, recorder.plan(), context, Adapter::last);
+    if (!last && !holds(recorder.plan(), lodging)) {
+      // So may the last to come to rest: QEMU gives each of its first hundred or so coroutines a
+      // new
+      // stack, and writes out its disks in some. What is planned now is not planned in the pause.
+      planAgain(recorder, lodging);
+    }
   }
 
   private static boolean holds(Plan plan, Lodging lodging) {

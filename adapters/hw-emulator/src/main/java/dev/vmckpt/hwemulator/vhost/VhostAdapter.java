@@ -115,7 +115,7 @@ public final class VhostAdapter extends EmulatorAdapter<VhostImage> {
     return Claim.changed(
         (backend.path().isEmpty() ? "back channel of " : "disk that is served by ")
             + backend.text()
-            + "; the backend that listens there serves it again");
+            + "; the backend that listens there serves it again; only if the monitor is free");
   }
 
   private static Claim refused(
