@@ -134,8 +134,8 @@ final class Attempt {
     }
     detachments.detach(adapters, recorder.plan(), context, Adapter::last);
     if (!last && !holds(recorder.plan(), lodging)) {
-      // So may the last to come to rest: each of QEMU's first hundred or so coroutines maps a stack,
-      // and some write out its disks. What is planned now is not planned in the pause.
+      // So may the last to come to rest: each of QEMU's first hundred coroutines maps a stack, and
+      // some write out its disks. What is planned now is not planned in the pause.
       planAgain(recorder, lodging);
     }
   }
