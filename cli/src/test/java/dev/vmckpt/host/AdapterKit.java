@@ -41,6 +41,11 @@ import java.util.Optional;
  * reattach, compare.
  */
 final class AdapterKit implements AutoCloseable {
+  private static final int O_CLOEXEC = 0x80000;
+  private static final int F_DUPFD = 0;
+  private static final int F_DUPFD_CLOEXEC = 1030;
+  private static final int HIGH = 300;
+
   private static final int PERMISSIONS = 0644;
 
   final SelfTask process = new SelfTask();
@@ -74,18 +79,24 @@ final class AdapterKit implements AutoCloseable {
     return work;
   }
 
+  /**
+   * Opens a file at a number that this process' own threads do not come near: Java opens files of
+   * its own at any moment, at the lowest number that is free.
+   */
   int open(Path path, int flags) {
     process.write(process.scratch(), Arrays.copyOf(bytes(path), bytes(path).length + 1));
-    int fd =
-        (int)
-            process.call(
-                "openat",
-                path.toString(),
-                Nr.OPENAT,
-                -100,
-                process.scratch().value(),
-                flags,
-                PERMISSIONS);
+    long low =
+        process.call(
+            "openat",
+            path.toString(),
+            Nr.OPENAT,
+            -100,
+            process.scratch().value(),
+            flags,
+            PERMISSIONS);
+    int dup = (flags & O_CLOEXEC) == 0 ? F_DUPFD : F_DUPFD_CLOEXEC;
+    int fd = (int) process.call("fcntl", path.toString(), Nr.FCNTL, low, dup, HIGH);
+    process.call("close", path.toString(), Nr.CLOSE, low);
     open.add(fd);
     return fd;
   }
