@@ -8,6 +8,7 @@ import dev.vmckpt.spi.DescriptorResource;
 import dev.vmckpt.spi.error.TargetGoneException;
 import dev.vmckpt.spi.remote.Nr;
 import dev.vmckpt.spi.remote.RemoteFd;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
@@ -28,6 +29,18 @@ class CensusTest {
 
   private int counter() {
     return kit.own(ContractKit.call(Nr.EVENTFD2, 0, 0));
+  }
+
+  /**
+   * A process whose table of descriptors rests: one that only sleeps may be looked at while the
+   * dynamic loader still opens and closes its libraries, while one that answers is past that.
+   */
+  private static Process another() throws IOException {
+    Process cat = new ProcessBuilder("cat").start();
+    cat.getOutputStream().write('?');
+    cat.getOutputStream().flush();
+    assertThat(cat.getInputStream().read()).isEqualTo('?');
+    return cat;
   }
 
   @Test
@@ -54,12 +67,12 @@ class CensusTest {
 
   @Test
   void noticesEveryChangeOfTheTable() throws Exception {
-    Process sleeper = new ProcessBuilder("sleep", "60").start();
-    try (Census census = Census.take((int) sleeper.pid())) {
-      assertThat(census.closedSince((int) sleeper.pid())).isEmpty();
+    Process cat = another();
+    try (Census census = Census.take((int) cat.pid())) {
+      assertThat(census.closedSince((int) cat.pid())).isEmpty();
       assertThat(census.closedSince(kit.process.pid())).isNull();
     } finally {
-      sleeper.destroyForcibly().waitFor();
+      cat.destroyForcibly().waitFor();
     }
     // Our own table changes by itself, so only the change is asserted.
     int a = counter();
@@ -72,16 +85,15 @@ class CensusTest {
 
   @Test
   void looksAtAnotherProcess() throws Exception {
-    Process sleeper = new ProcessBuilder("sleep", "60").start();
-    try (Census census = Census.take((int) sleeper.pid())) {
+    Process cat = another();
+    try (Census census = Census.take((int) cat.pid())) {
       assertThat(census.descriptors()).hasSize(3);
       for (DescriptorResource resource : census.descriptors()) {
         assertThat(KernelObjects.recognise(resource, census)).isPresent();
       }
     } finally {
-      sleeper.destroyForcibly().waitFor();
+      cat.destroyForcibly().waitFor();
     }
-    assertThatThrownBy(() -> Census.take((int) sleeper.pid()))
-        .isInstanceOf(TargetGoneException.class);
+    assertThatThrownBy(() -> Census.take((int) cat.pid())).isInstanceOf(TargetGoneException.class);
   }
 }
