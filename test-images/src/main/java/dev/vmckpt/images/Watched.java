@@ -4,12 +4,16 @@ package dev.vmckpt.images;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Pattern;
 
 /**
  * A process that was started for a test and writes a line over and over that says how it is; what
  * all of them have in common.
  */
 public abstract class Watched implements AutoCloseable {
+  /** A number that is not zero; at a seam of two writers something else may follow it. */
+  private static final Pattern SOME = Pattern.compile("0*[1-9]");
+
   private final int pid;
   private final LogFile log;
   private final String beat;
@@ -67,10 +71,20 @@ public abstract class Watched implements AutoCloseable {
     if (line.startsWith("error") || line.startsWith("failed") || line.contains("BAD")) {
       return true;
     }
+    // A killed writer's half line stands before the line of whoever goes on in the same file.
+    for (String piece : line.split("(?=" + Pattern.quote(beat) + " \\d)", -1)) {
+      if (piece.startsWith(beat + " ") && countsAnError(piece)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private static boolean countsAnError(String line) {
     String[] words = line.split(" ", -1);
-    for (int i = 0; i + 1 < words.length && line.startsWith(beat + " "); i++) {
+    for (int i = 0; i + 1 < words.length; i++) {
       boolean counter = words[i].endsWith("errors") || words[i].equals("clock-jumps");
-      if (counter && !words[i + 1].equals("0")) {
+      if (counter && SOME.matcher(words[i + 1]).lookingAt()) {
         return true;
       }
     }
