@@ -128,14 +128,20 @@ final class Attempt {
   private void detach(Recorder recorder, Lodging lodging) {
     DetachContext context = new Context(lodging);
     detachments.detach(adapters, recorder.plan(), context, adapter -> !adapter.last());
-    if (!holds(recorder.plan(), lodging)) {
-      // What was prepared may have made the target map or start something.
-      planAgain(recorder, lodging);
-    }
+    keepUp(recorder, lodging);
     detachments.detach(adapters, recorder.plan(), context, Adapter::last);
-    if (!last && !holds(recorder.plan(), lodging)) {
-      // So may the last to come to rest: each of QEMU's first hundred coroutines maps a stack, and
-      // some write out its disks. What is planned now is not planned in the pause.
+    if (!last) {
+      // What is planned now is not planned in the pause.
+      keepUp(recorder, lodging);
+    }
+  }
+
+  /**
+   * Plans anew if coming to rest made the target map or start something, as preparing does; each of
+   * QEMU's first hundred coroutines maps a stack, and some write out its disks when it is stopped.
+   */
+  private void keepUp(Recorder recorder, Lodging lodging) {
+    if (!holds(recorder.plan(), lodging)) {
       planAgain(recorder, lodging);
     }
   }

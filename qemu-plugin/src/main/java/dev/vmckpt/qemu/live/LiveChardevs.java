@@ -5,12 +5,16 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.vmckpt.qemu.options.OptionValue;
 import dev.vmckpt.qemu.options.OptionValue.Entry;
 import dev.vmckpt.qmp.Qmp;
+import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
 /** Character devices, by what {@code query-chardev} has for their file names. */
 final class LiveChardevs {
+  /** It may be busy with what it was told before. */
+  private static final Duration PATIENCE = Duration.ofSeconds(30);
+
   private static final String GONE = "disconnected:";
   private static final String SERVER = ",server=on";
 
@@ -22,7 +26,7 @@ final class LiveChardevs {
 
   static LiveChardevs read(Qmp qmp) {
     Map<String, String> names = new LinkedHashMap<>();
-    for (JsonNode each : qmp.execute("query-chardev")) {
+    for (JsonNode each : qmp.execute("query-chardev", none -> {}, PATIENCE)) {
       names.put(each.path("label").asText(), each.path("filename").asText());
     }
     return new LiveChardevs(names);

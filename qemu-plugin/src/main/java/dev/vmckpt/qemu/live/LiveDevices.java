@@ -2,6 +2,7 @@
 package dev.vmckpt.qemu.live;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.vmckpt.qemu.options.CommandLine.Option;
 import dev.vmckpt.qemu.options.OptionValue;
 import dev.vmckpt.qemu.qom.Qom;
 import dev.vmckpt.qmp.Qmp;
@@ -50,13 +51,13 @@ final class LiveDevices {
    *
    * @param path in QEMU's tree
    */
-  Told read(String path, String type) {
+  Option read(String path, String type) {
     OptionValue value = new OptionValue(List.of()).with("driver", type);
     if (path.startsWith(Qom.PERIPHERAL + "/")) {
       value = value.with("id", id(path));
     }
     if (isProcessor(type)) {
-      return Told.by("device", place(path, value));
+      return option(place(path, value));
     }
     String bus = bus(path);
     if (!bus.isEmpty()) {
@@ -69,7 +70,11 @@ final class LiveDevices {
         value = value.with(property.path("name").asText(), text);
       }
     }
-    return Told.by("device", withPort(path, value));
+    return option(withPort(path, value));
+  }
+
+  private static Option option(OptionValue value) {
+    return new Option("device", value.toString());
   }
 
   private static String id(String path) {

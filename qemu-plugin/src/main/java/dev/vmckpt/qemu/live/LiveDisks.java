@@ -10,16 +10,12 @@ import dev.vmckpt.qmp.Qmp;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 
 /**
  * Disks: a format in a file, or the file itself. What lies under others by the format's own word
  * comes with it.
  */
 final class LiveDisks {
-  /** Drivers that keep what is written in a file of the host. */
-  private static final Set<String> FILES = Set.of("file", "host_device", "host_cdrom");
-
   private final BlockGraph graph;
 
   /** By the name of a node, what QEMU says of it. */
@@ -38,21 +34,10 @@ final class LiveDisks {
   }
 
   static LiveDisks read(Qmp qmp) {
-    return of(
+    return new LiveDisks(
         qmp.execute("query-named-block-nodes", args -> args.put("flat", true)),
         qmp.execute("x-debug-query-block-graph"),
         qmp.execute("query-block"));
-  }
-
-  /**
-   * Reads three answers.
-   *
-   * @param named of {@code query-named-block-nodes}
-   * @param graph of {@code x-debug-query-block-graph}
-   * @param drives of {@code query-block}
-   */
-  static LiveDisks of(JsonNode named, JsonNode graph, JsonNode drives) {
-    return new LiveDisks(named, graph, drives);
   }
 
   boolean hasDrive(String id) {
@@ -83,11 +68,11 @@ final class LiveDisks {
     if (node == null) {
       return Told.notEnough("");
     }
-    boolean plain = FILES.contains(node.driver());
+    boolean plain = BlockNode.OF_HOST.contains(node.driver());
     BlockNode file = plain ? node : graph.child(node, "file");
     // One with options of its own is told with all of them instead of a path.
     if (file == null
-        || !FILES.contains(file.driver())
+        || !BlockNode.OF_HOST.contains(file.driver())
         || node.file().startsWith("json:")
         || file.file().startsWith("json:")) {
       return Told.notEnough(node.driver());

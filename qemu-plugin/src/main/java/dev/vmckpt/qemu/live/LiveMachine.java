@@ -14,6 +14,12 @@ import org.jspecify.annotations.Nullable;
  * stay as they are.
  */
 public final class LiveMachine {
+  /**
+   * What QEMU chooses for a device where the command line says nothing, and a guest knows it by:
+   * text, in JSON too.
+   */
+  public static final List<String> PLACES = List.of("addr", "mac", "port");
+
   private final Qmp qmp;
   private final LiveDevices devices;
   private @Nullable Map<String, String> types;
@@ -73,8 +79,25 @@ public final class LiveMachine {
   }
 
   /** What would make a device, and place it where it is. */
-  public Told device(String path) {
+  public Option device(String path) {
     return devices.read(path, devices().getOrDefault(path, ""));
+  }
+
+  /**
+   * The same option of a device, told where QEMU has put it as far as it says nothing of that.
+   *
+   * @param device the option that made it
+   * @param told what would make it as it is
+   * @param keys of the places
+   */
+  public static Option placed(Option device, Option told, List<String> keys) {
+    Option placed = device;
+    for (String key : keys) {
+      if (device.get(key).isEmpty() && !told.get(key).isEmpty()) {
+        placed = placed.with(key, told.get(key));
+      }
+    }
+    return placed;
   }
 
   /**
@@ -95,7 +118,7 @@ public final class LiveMachine {
 
   /** Whether it has what an option made; true of options whose parts do not come and go. */
   public boolean has(Option option) {
-    String id = option.get(option.name().equals("blockdev") ? "node-name" : "id");
+    String id = option.id();
     return id.isEmpty()
         || switch (option.name()) {
           case "device" -> devices().containsKey(Qom.PERIPHERAL + "/" + id);

@@ -48,7 +48,8 @@ final class LiveNetworks {
   }
 
   static LiveNetworks read(Qmp qmp) {
-    return new LiveNetworks(People.ask(qmp, "info network"), forwards(qmp));
+    // A QEMU that was built without user networks does not know the second, and says so.
+    return of(People.ask(qmp, "info network"), People.ask(qmp, "info usernet"));
   }
 
   /**
@@ -59,11 +60,6 @@ final class LiveNetworks {
    */
   static LiveNetworks of(String networks, String forwards) {
     return new LiveNetworks(networks, forwards);
-  }
-
-  /** A QEMU that was built without user networks does not know the question, and says so. */
-  private static String forwards(Qmp qmp) {
-    return People.ask(qmp, "info usernet");
   }
 
   private static Map<String, Network> parse(String text) {

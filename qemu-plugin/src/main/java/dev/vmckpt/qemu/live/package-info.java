@@ -3,8 +3,8 @@
  * What a running QEMU tells of the parts it was given after its start, as the options of a command
  * line that would make them.
  *
- * <p>{@link dev.vmckpt.qemu.live.LiveMachine} compares the parts that are there with a command
- * line; one class reads back each kind of part. Nothing is changed.
+ * <p>{@link dev.vmckpt.qemu.live.LiveMachine} is what others ask; one class reads back each kind of
+ * part. Nothing is changed.
  */
 @NullMarked
 package dev.vmckpt.qemu.live;

@@ -2,6 +2,7 @@
 package dev.vmckpt.qemu.machine;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.vmckpt.qemu.disks.BlockNode;
 import dev.vmckpt.qemu.machine.MachineImage.BlockFile;
 import dev.vmckpt.qemu.machine.MachineImage.Drive;
 import dev.vmckpt.qmp.Qmp;
@@ -23,9 +24,6 @@ import org.jspecify.annotations.Nullable;
 final class Drives {
   private static final String REMEDY =
       "restore without --on; a machine that is to be moved has the disks of its command line";
-
-  /** Drivers of files. */
-  private static final Set<String> FILES = Set.of("file", "host_device", "host_cdrom");
 
   /** Drivers that keep what is written in nodes below them, or nowhere. */
   private static final Set<String> ABOVE =
@@ -64,7 +62,7 @@ final class Drives {
     List<BlockFile> files = new ArrayList<>();
     for (JsonNode node : nodes) {
       String driver = node.path("drv").asText();
-      if (FILES.contains(driver)) {
+      if (BlockNode.OF_HOST.contains(driver)) {
         files.add(new BlockFile(node.path("file").asText(), driver, node.path("ro").asBoolean()));
       }
     }
@@ -79,7 +77,9 @@ final class Drives {
     List<Refusal> refusals = new ArrayList<>();
     for (JsonNode node : nodes) {
       String driver = node.path("drv").asText();
-      if (!node.path("ro").asBoolean() && !FILES.contains(driver) && !ABOVE.contains(driver)) {
+      if (!node.path("ro").asBoolean()
+          && !BlockNode.OF_HOST.contains(driver)
+          && !ABOVE.contains(driver)) {
         refusals.add(
             new Refusal(
                 "disk " + node.path("file").asText() + " (" + driver + ")",

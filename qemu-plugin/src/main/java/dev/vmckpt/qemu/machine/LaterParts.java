@@ -12,6 +12,7 @@ import dev.vmckpt.spi.error.Refusal;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -19,6 +20,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Predicate;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -42,10 +44,8 @@ final class LaterParts {
 
   /** Where QEMU has put a device that its command line does not place. */
   private static final List<String> PLACES =
-      List.of("addr", "mac", "port", "scsi-id", "lun", "nr", "slot");
-
-  /** Those of them that are text, in JSON too. */
-  private static final List<String> TEXTS = List.of("addr", "mac", "port");
+      Stream.concat(LiveMachine.PLACES.stream(), Stream.of("scsi-id", "lun", "nr", "slot"))
+          .toList();
 
   private final LiveMachine live;
   private final CommandLine line;
@@ -82,30 +82,32 @@ final class LaterParts {
   }
 
   private void findDevices() {
-    Set<String> waiting = new LinkedHashSet<>();
+    // By their path, the bus that they sit on.
+    Map<String, String> waiting = new LinkedHashMap<>();
     for (String path : live.devices().keySet()) {
       if (live.isHotPlugged(path)) {
-        waiting.add(path);
+        waiting.put(path, live.bus(path));
       }
     }
     // One that sits on another comes after that.
     while (!waiting.isEmpty()) {
       Predicate<String> free =
-          path -> waiting.stream().noneMatch(other -> live.bus(path).startsWith(other + "/"));
-      List<String> next = waiting.stream().filter(free).toList();
+          path -> waiting.keySet().stream().noneMatch(on -> isOn(waiting.get(path), on));
+      List<String> next = waiting.keySet().stream().filter(free).toList();
+      next = next.isEmpty() ? List.copyOf(waiting.keySet()) : next;
       next.forEach(this::add);
-      waiting.removeAll(next.isEmpty() ? Set.copyOf(waiting) : Set.copyOf(next));
+      waiting.keySet().removeAll(next);
     }
+  }
+
+  private static boolean isOn(@Nullable String bus, String device) {
+    return bus != null && bus.startsWith(device + "/");
   }
 
   private void add(String path) {
     String name = path.substring(path.lastIndexOf('/') + 1);
     String shown = "device " + name + " (" + live.devices().get(path) + ")";
-    Option device = live.device(path).option();
-    if (device == null) {
-      refuse(shown, "it");
-      return;
-    }
+    Option device = live.device(path);
     for (Map.Entry<String, String> each : new TreeMap<>(BACK_ENDS).entrySet()) {
       String id = device.get(each.getKey());
       if (!id.isEmpty() && !isOnCommandLine(each.getValue(), id)) {
@@ -113,7 +115,13 @@ final class LaterParts {
         Option option = told.option();
         if (option == null) {
           String kind = told.kind().isEmpty() ? "" : " (" + told.kind() + ")";
-          refuse(shown, "its " + each.getKey() + " " + id + kind);
+          refusals.add(
+              new Refusal(
+                  shown,
+                  "it was plugged into the running machine, and QEMU does not tell what its "
+                      + (each.getKey() + " " + id + kind)
+                      + " was made of",
+                  REMEDY));
         } else {
           come.add(option);
         }
@@ -122,25 +130,10 @@ final class LaterParts {
     come.add(device);
   }
 
-  private void refuse(String device, String part) {
-    refusals.add(
-        new Refusal(
-            device,
-            "it was plugged into the running machine, and QEMU does not tell what "
-                + part
-                + " was made of",
-            REMEDY));
-  }
-
   private boolean isOnCommandLine(String option, String id) {
-    boolean disk = option.equals("drive");
-    for (Option each : line.options()) {
-      if ((each.name().equals(option) && each.get("id").equals(id))
-          || (disk && each.name().equals("blockdev") && each.get("node-name").equals(id))) {
-        return true;
-      }
-    }
-    return false;
+    List<String> names = option.equals("drive") ? List.of("drive", "blockdev") : List.of(option);
+    return line.options().stream()
+        .anyMatch(each -> names.contains(each.name()) && each.id().equals(id));
   }
 
   /**
@@ -174,15 +167,10 @@ final class LaterParts {
     String id = device.get("id");
     Deque<String> alike = nameless.getOrDefault(device.first("driver"), new ArrayDeque<>());
     String path = id.isEmpty() ? alike.poll() : Qom.PERIPHERAL + "/" + id;
-    Option told = path == null ? null : live.device(path).option();
-    Option placed = device;
-    for (String key : OptionJson.is(device.text()) ? TEXTS : PLACES) {
-      String place = told == null ? "" : told.get(key);
-      if (device.get(key).isEmpty() && !place.isEmpty()) {
-        placed = placed.with(key, place);
-      }
-    }
-    return placed;
+    return path == null
+        ? device
+        : LiveMachine.placed(
+            device, live.device(path), OptionJson.is(device.text()) ? LiveMachine.PLACES : PLACES);
   }
 
   private boolean hasOtherUserNetworks() {

@@ -36,6 +36,11 @@ public record CommandLine(String program, List<Option> options, List<Refusal> do
       return OptionValue.parse(text(), true);
     }
 
+    /** By what others name the part that it makes; empty if they cannot. */
+    public String id() {
+      return get(name.equals("blockdev") ? "node-name" : "id");
+    }
+
     /** The value of one of its keys, however it is written; empty if there is none. */
     public String get(String key) {
       return OptionJson.is(text()) ? OptionJson.read(text()).path(key).asText() : keys().text(key);

@@ -45,9 +45,6 @@ public final class DeviceFinder {
    */
   private static final Set<String> STAYING = Set.of("stream", "dgram", "hubport");
 
-  /** What QEMU chooses where the command line says nothing, and a guest knows a device by. */
-  private static final List<String> PLACES = List.of("addr", "mac", "port");
-
   private static final List<String> GIVEN_UP = List.of("runas", "chroot", "run-with");
 
   private static final String BY_HAND =
@@ -113,17 +110,12 @@ public final class DeviceFinder {
     if (noted.isPresent()) {
       return checked(noted.get());
     }
+    Option told = live.device(path());
     Option option = tryOption("device", id);
-    if (option == null) {
-      option = live.device(path()).option();
-    }
-    if (option == null) {
-      refuse("QEMU does not tell what it was made of", BY_HAND);
-      return null;
-    }
+    Option placed = option == null ? told : LiveMachine.placed(option, told, LiveMachine.PLACES);
     int before = refusals.size();
     Deque<Part> parts = new ArrayDeque<>();
-    add(pinned(option), parts);
+    add(new Part(Kind.DEVICE, id, placed.text()), parts);
     return refusals.size() == before ? checked(new PluggedDevice(id, List.copyOf(parts))) : null;
   }
 
@@ -156,19 +148,6 @@ public final class DeviceFinder {
       }
     }
     return found;
-  }
-
-  /** The device as it is on the command line, and where QEMU has put it. */
-  private Part pinned(Option option) {
-    Part device = new Part(Kind.DEVICE, id, option.text());
-    Option told = live.device(path()).option();
-    for (String key : PLACES) {
-      String place = told == null ? "" : told.get(key);
-      if (option.get(key).isEmpty() && !place.isEmpty()) {
-        device = device.with(key, place);
-      }
-    }
-    return device;
   }
 
   /** Adds a part, and before it those that it names. */

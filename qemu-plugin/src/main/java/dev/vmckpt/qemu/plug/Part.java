@@ -4,13 +4,13 @@ package dev.vmckpt.qemu.plug;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.vmckpt.qemu.live.LiveMachine;
 import dev.vmckpt.qemu.options.CommandLine.Option;
 import dev.vmckpt.qemu.options.OptionJson;
-import dev.vmckpt.qemu.qom.Qom;
 import dev.vmckpt.qmp.Qmp;
 import dev.vmckpt.spi.error.FailureException;
 import java.time.Duration;
-import java.util.List;
+import java.util.Locale;
 
 /**
  * Something that a QEMU has by an option of its command line, and that it can be told to make, and
@@ -84,26 +84,8 @@ public record Part(Kind kind, String id, String options) {
 
   /** Whether QEMU has it. */
   boolean isThere(Qmp qmp) {
-    return switch (kind) {
-      case CHARDEV -> names(qmp.execute("query-chardev", none -> {}, PATIENCE), "label");
-      case OBJECT -> Qom.children(qmp, Qom.OBJECTS).containsKey(id);
-      case NETDEV -> isNetwork(ask(qmp, words("info network")).asText());
-      case DEVICE -> Qom.children(qmp, Qom.PERIPHERAL).containsKey(id);
-    };
-  }
-
-  /** By what is printed for people: {@code ID: index=0,type=…}, behind what else there may be. */
-  private boolean isNetwork(String networks) {
-    return List.of(networks.split("\\s+", -1)).contains(id + ":");
-  }
-
-  private boolean names(JsonNode all, String key) {
-    for (JsonNode each : all) {
-      if (each.path(key).asText().equals(id)) {
-        return true;
-      }
-    }
-    return false;
+    String name = kind.name().toLowerCase(Locale.ROOT);
+    return new LiveMachine(qmp).has(new Option(name, "id=" + id));
   }
 
   private String quoted() {
