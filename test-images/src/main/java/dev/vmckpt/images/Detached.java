@@ -77,7 +77,9 @@ public final class Detached {
   private static boolean isStarter(int pid) {
     try {
       String command = Files.readString(Path.of("/proc/" + pid + "/cmdline"));
-      return command.contains("exec setsid") || command.startsWith("setsid\0");
+      // Nothing stands there while execve(2) has not laid out the new program's words yet.
+      boolean between = command.isEmpty() && alive(pid);
+      return between || command.contains("exec setsid") || command.startsWith("setsid\0");
     } catch (IOException e) {
       return false;
     }
