@@ -32,7 +32,7 @@ import org.junit.jupiter.api.parallel.Isolated;
  */
 @Isolated
 class CleanInstantTest {
-  private static final Duration PATIENCE = Duration.ofSeconds(30);
+  private static final Duration PATIENCE = Duration.ofSeconds(60);
 
   @TempDir Path folder = Path.of("/nonexistent");
   private Vmckpt vmckpt = new Vmckpt(folder);

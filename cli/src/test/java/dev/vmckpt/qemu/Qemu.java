@@ -19,7 +19,7 @@ import java.util.Objects;
 
 /** A QEMU with a guest in it, and the process that it was restored into last. */
 final class Qemu implements AutoCloseable {
-  private static final Duration PATIENCE = Duration.ofSeconds(20);
+  private static final Duration PATIENCE = Duration.ofSeconds(60);
 
   /** Before one is booted. */
   static final Qemu NONE = new Qemu(Path.of("/nonexistent"), Beats.linux(Path.of("/nonexistent")));

@@ -12,7 +12,7 @@ import java.nio.file.Path;
 
 /** What comes over a connection, as text. */
 final class Talk {
-  private static final long PATIENCE_NANOS = 20_000_000_000L;
+  private static final long PATIENCE_NANOS = 60_000_000_000L;
 
   private Talk() {}
 
