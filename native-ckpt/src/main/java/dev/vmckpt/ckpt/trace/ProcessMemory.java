@@ -85,7 +85,8 @@ public final class ProcessMemory implements AutoCloseable {
 
   private RuntimeException failed(String what, long result, RemoteAddress where) {
     if (result == 0 || result == -Errno.ESRCH) {
-      return new TargetGoneException("process " + pid + " went away");
+      // After an execve(2) nobody uses the memory that was opened, and it reads as empty.
+      return new TargetGoneException("process " + pid + " went away, or became another program");
     }
     return new SyscallException(what, (int) -result, "the memory of " + pid + " at " + where);
   }
