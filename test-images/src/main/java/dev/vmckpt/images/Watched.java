@@ -11,8 +11,8 @@ import java.util.regex.Pattern;
  * all of them have in common.
  */
 public abstract class Watched implements AutoCloseable {
-  /** A number that is not zero; at a seam of two writers something else may follow it. */
-  private static final Pattern SOME = Pattern.compile("0*[1-9]");
+  /** The number zero; at a seam of two writers something else may follow it. */
+  private static final Pattern NONE = Pattern.compile("0+(\\D.*)?");
 
   private final int pid;
   private final LogFile log;
@@ -84,7 +84,7 @@ public abstract class Watched implements AutoCloseable {
     String[] words = line.split(" ", -1);
     for (int i = 0; i + 1 < words.length; i++) {
       boolean counter = words[i].endsWith("errors") || words[i].equals("clock-jumps");
-      if (counter && SOME.matcher(words[i + 1]).lookingAt()) {
+      if (counter && !NONE.matcher(words[i + 1]).matches()) {
         return true;
       }
     }

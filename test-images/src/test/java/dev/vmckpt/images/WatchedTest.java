@@ -51,6 +51,8 @@ class WatchedTest {
         "tick 27 mem-errors 0 disk-errors 10 clock-jumps 0",
         "tick 27 mem-errors 0 disk-errors 0 clock-jumps 0tick 24 mem-errors 0 clock-jumps 2",
         "tick 27 mem-errors 3tick 24 mem-errors 0 disk-errors 0 clock-jumps 0",
+        "tick 27 mem-errors -1 disk-errors 0 clock-jumps 0",
+        "tick 27 mem-errors none disk-errors 0 clock-jumps 0",
         "error: memory",
         "failed: disk",
         "pattern BAD"
